@@ -1,0 +1,5 @@
+"""`python -m earthcurator` is `curator`."""
+
+from earthcurator.cli import main
+
+main()

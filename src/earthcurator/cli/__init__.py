@@ -1,0 +1,5 @@
+"""The `curator` command: flags in, `Project` calls, text or JSON out."""
+
+from earthcurator.cli.app import main
+
+__all__ = ["main"]

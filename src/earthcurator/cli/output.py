@@ -1,0 +1,85 @@
+"""How commands speak: data to stdout, progress and words to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from earthcurator.project import Progress as Report
+
+_EVERY_SECONDS = 10.0  # between lines of progress where there is no terminal
+
+
+def say(text: str) -> None:
+    """Words for a person."""
+    click.echo(text, err=True)
+
+
+def answer(value: Any) -> None:
+    """Data, as JSON."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Data, as a table for a person; numbers to the right."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        numeric = bool(rows) and isinstance(rows[0][number], int | float)
+        shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row))
+    width = None if sys.stdout.isatty() else 200  # a pipe is not 80 columns wide
+    Console(width=width, highlight=False).print(shown)
+
+
+@contextmanager
+def progress(verb: str) -> Iterator[Report]:
+    """A bar with an estimate on a terminal, a line every ten seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Lines(verb)
+        return
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(verb, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Lines:
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
+        self._started = self._said = time.monotonic()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._said < _EVERY_SECONDS:
+            return
+        self._said = now
+        left = (now - self._started) * (total - done) / done if total and done else None
+        about = f" of {total:,}" if total else ""
+        estimate = f", about {left:,.0f} s left" if left is not None else ""
+        say(f"{self._verb}: {done:,}{about}{estimate}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return asdict(value)

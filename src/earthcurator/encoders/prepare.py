@@ -1,0 +1,37 @@
+"""The one rule that turns a picture into what an encoder reads, for every caller: indexing, searching, training.
+
+1. Decode to RGB with the EXIF rotation applied. A JPEG is decoded at the smallest scale (1/1 ... 1/8) whose shorter side
+   is still at least the card's `input_size`; everything else at full size.
+2. Choose the area: the whole picture for `squash`; for `crop` the largest square in the middle.
+3. Resample that area to `input_size` x `input_size` with Pillow's bicubic filter, which averages over all source pixels
+   when it shrinks. A picture that already has this size goes through untouched.
+
+Normalisation is not done here: it belongs to the encoder.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from earthcurator.models import EncoderCard
+from earthcurator.pictures import decode
+
+
+def prepare(picture: bytes, card: EncoderCard) -> NDArray[np.uint8]:
+    """An encoded picture as (s, s, 3) uint8 RGB, s being the card's input size. Raises BadPicture."""
+    return resize(decode(picture, at_least=card.input_size), card)
+
+
+def resize(pixels: NDArray[np.uint8], card: EncoderCard) -> NDArray[np.uint8]:
+    """Steps 2 and 3 of the rule, for pixels (h, w, 3) that are already decoded."""
+    height, width = pixels.shape[:2]
+    size = card.input_size
+    if height == width == size:
+        return pixels
+    left, top = 0.0, 0.0
+    if card.resize == "crop":
+        left, top = max(0, width - height) / 2, max(0, height - width) / 2
+    area = (left, top, width - left, height - top)
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC, box=area))

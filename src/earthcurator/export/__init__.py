@@ -1,0 +1,7 @@
+"""Datasets and pictures that leave a project: one writer per format."""
+
+from earthcurator.export.dataset import EXPORTERS, Exporter, Labelled, write_dataset
+from earthcurator.export.page import result_page
+from earthcurator.export.sheet import Tile, contact_sheet
+
+__all__ = ["EXPORTERS", "Exporter", "Labelled", "Tile", "contact_sheet", "result_page", "write_dataset"]

@@ -1,0 +1,67 @@
+"""Write labelled chips as a dataset: complete in a new folder, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from earthcurator.errors import Conflict, NotAllowed
+from earthcurator.models import Chip
+from earthcurator.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A chip and the class it goes into the dataset with."""
+
+    chip: Chip
+    label: str
+
+
+class Exporter(Protocol):
+    """Writes one format."""
+
+    def __call__(
+        self, out: Path, rows: Iterable[Labelled], pictures: Callable[[Sequence[str]], Mapping[str, bytes]]
+    ) -> int:
+        """Write the rows into the existing, empty folder `out`, fetching pictures by chip id; returns how many."""
+        ...
+
+
+EXPORTERS: Registry[Exporter] = Registry(
+    "exporter",
+    {
+        "csv": "earthcurator.export.csv:write_csv",
+        "imagefolder": "earthcurator.export.imagefolder:write_imagefolder",
+    },
+)
+
+
+def write_dataset(
+    format_name: str,
+    out: Path,
+    rows: Iterable[Labelled],
+    pictures: Callable[[Sequence[str]], Mapping[str, bytes]],
+) -> int:
+    """Write a dataset to the new folder `out` in one step; returns how many chips it holds."""
+    exporter = EXPORTERS.get(format_name)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Conflict(f"{out} exists already and is not an empty folder", hint="name a new folder")
+    beside = out.with_name(f".{out.name}.unfinished")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        count = exporter(beside, rows, pictures)
+        if out.exists():
+            out.rmdir()
+        beside.replace(out)
+    except PermissionError as error:
+        raise NotAllowed(
+            f"{error.filename or out} may not be written by this user", hint="choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return count

@@ -1,0 +1,220 @@
+"""The nouns: frozen values that travel between tools, store, CLI and web.
+
+Validity is checked where a value is made, so nobody checks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earthcurator.errors import BadBox, BadDates, BadInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle on the globe. `west > east` means that it crosses the antimeridian."""
+
+    west: float
+    """Left edge in degrees, -180 to 180."""
+    south: float
+    """Lower edge in degrees, -90 to 90."""
+    east: float
+    """Right edge in degrees, -180 to 180."""
+    north: float
+    """Upper edge in degrees, -90 to 90."""
+
+    def __post_init__(self) -> None:
+        # NaN fails every comparison, so these also refuse it.
+        if not (-180 <= self.west <= 180 and -180 <= self.east <= 180):
+            raise BadBox(
+                f"longitudes {self.west:g} and {self.east:g} are not both within -180..180",
+                hint="a box over the antimeridian is written with west > east, e.g. 170,-20,-170,-10",
+            )
+        if not (-90 <= self.south <= self.north <= 90):
+            raise BadBox(
+                f"latitudes {self.south:g} and {self.north:g} are not ordered within -90..90",
+                hint="write west,south,east,north in degrees",
+            )
+
+    @property
+    def crosses_antimeridian(self) -> bool:
+        """True when the box runs over longitude 180."""
+        return self.west > self.east
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """Longitude and latitude of the middle, longitude in -180..180."""
+        width = self.east - self.west + (360 if self.crosses_antimeridian else 0)
+        longitude = self.west + width / 2
+        return (longitude - 360 if longitude > 180 else longitude), (self.south + self.north) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """One picture of one place at one time: everything but the picture's bytes."""
+
+    id: str
+    """Deterministic: a content hash for imports, layer/time/grid position for downloads."""
+    media_type: str
+    """What the bytes are, e.g. `image/jpeg`."""
+    width: int
+    """Pixels across, as stored."""
+    height: int
+    """Pixels down, as stored."""
+    sha256: str
+    """Hash of the stored bytes, 64 hex digits."""
+    origin: str
+    """Where it came from: an import path (with the window, for a scene) or a download request."""
+    folder: str | None = None
+    """The ImageFolder class it was imported with, if any."""
+    layer: str | None = None
+    """The imagery product, if known."""
+    time: datetime | None = None
+    """When it was taken (timezone-aware, UTC), if known."""
+    crs: str | None = None
+    """Coordinate system of the pixel grid, e.g. `EPSG:32633`, if known."""
+    box: Box | None = None
+    """Bounds in degrees of longitude and latitude, if known."""
+    tile: str | None = None
+    """Position in the source's tile grid, if it came from one."""
+    valid: float = 1.0
+    """Share of pixels that carry data, 0 to 1. Fill colour and alpha both count as missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A chip on its way into a project, with its picture's bytes as received."""
+
+    chip: Chip
+    picture: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A file that was left out of the project, and why."""
+
+    origin: str
+    """Path of the file, with the member's name for archives."""
+    kind: Literal["unreadable", "truncated", "too large", "duplicate", "unsafe path", "not a picture"]
+    reason: str
+    """One sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which chips a search may return. Every condition that is set must hold."""
+
+    box: Box | None = None
+    """The chip's centre lies in this box."""
+    start: datetime | None = None
+    """Taken at or after this instant (timezone-aware)."""
+    end: datetime | None = None
+    """Taken before this instant (timezone-aware)."""
+    layers: tuple[str, ...] = ()
+    """Of one of these layers."""
+    folders: tuple[str, ...] = ()
+    """Imported with one of these class folders."""
+
+    def __post_init__(self) -> None:
+        for instant in (self.start, self.end):
+            if instant is not None and instant.tzinfo is None:
+                raise BadDates(f"{instant} has no time zone", hint="use datetime(..., tzinfo=timezone.utc)")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise BadDates(f"{self.start} is not before {self.end}", hint="give the earlier date first")
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+Example = Chip | str | Path | bytes | NDArray[np.floating[Any]]
+"""A chip, its id, a picture (path or bytes), or a vector of the project's encoder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Query:
+    """What to look for: like these, not like those, within a filter."""
+
+    positives: Sequence[Example]
+    """One or more examples of what is wanted. A string is a file if there is one by that name, else a chip id."""
+    negatives: Sequence[Example] = ()
+    """Examples of what is not wanted."""
+    filter: Filter = Filter()
+    k: int = 50
+    """How many hits to return, at most."""
+    collapse: float | None = None
+    """Hide a hit whose cosine similarity to a better one is at least this, e.g. .98 for near-duplicates."""
+    diversity: float = 0.0
+    """0 ranks by score alone; towards 1 each hit is also chosen to differ from those before it."""
+
+    def __post_init__(self) -> None:
+        if not self.positives:
+            raise BadInput("a search needs at least one positive example")
+        if self.k < 1:
+            raise BadInput(f"k must be at least 1, not {self.k}")
+        if not 0 <= self.diversity <= 1:
+            raise BadInput(f"diversity must be within 0..1, not {self.diversity:g}")
+        if self.collapse is not None and not 0 < self.collapse <= 1:
+            raise BadInput(f"collapse must be within 0..1, not {self.collapse:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chip that a search found."""
+
+    chip: str
+    """Id of the chip."""
+    score: float
+    """-1 to 1; 1 is the same picture as a positive example."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hits:
+    """The ranked answer to a query, best first."""
+
+    hits: tuple[Hit, ...]
+    exact: bool
+    """True when every chip was compared; False when a vector index chose the candidates."""
+    searched: int
+    """How many chips passed the filter."""
+    encoder: str
+    """Id of the encoder whose vectors were compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderCard:
+    """What an encoder is, and the only place where its preprocessing is defined."""
+
+    name: str
+    """Short name for people, e.g. `lite0-128`."""
+    dim: int
+    """Length of its vectors."""
+    input_size: int
+    """Pictures are resized to this many pixels, both ways, before they go in."""
+    resize: Literal["squash", "crop"] = "squash"
+    """`squash` stretches to the square; `crop` keeps the shape and cuts the middle square out."""
+    input: Literal["uint8", "float32"] = "uint8"
+    """`uint8` (n, size, size, 3): the graph normalises. `float32` (n, 3, size, size): (pixel/255 - mean) / std."""
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Subtracted from 0..1 RGB when `input` is float32."""
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Divides 0..1 RGB when `input` is float32."""
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    """Vectors of different precisions are different encoders: they never share an index."""
+    method: str = "unknown"
+    """How it was trained."""
+    trained_on: str = "unknown"
+    """What it was trained on, with a fingerprint where there is one."""
+    licence: str = "unknown"
+    attribution: str = ""
+    """Credit its authors ask for."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Measured quality, each with a name that says on what."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Versions of the programs that made it."""

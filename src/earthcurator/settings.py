@@ -1,0 +1,55 @@
+"""What the environment can set, in one class. Nothing else in Curator reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings from environment variables, each with a default that works."""
+
+    model_config = SettingsConfigDict(env_prefix="CURATOR_", extra="ignore", frozen=True)
+
+    project: str = Field(default=".", description="Folder or URL of the project that commands work on.")
+    threads: int = Field(
+        default_factory=lambda: (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        ),
+        ge=1,
+        description="Threads for decoding and encoding pictures; all cores by default.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: Path.home() / ".cache" / "earthcurator",
+        description="Where projects on object storage keep what can be made again (vector caches).",
+    )
+    s3_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+        description="Address of an S3-compatible server, where it is not Amazon's.",
+    )
+    s3_region: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"),
+        description="Region of the bucket.",
+    )
+    s3_key: str | None = Field(
+        default=None, validation_alias="AWS_ACCESS_KEY_ID", description="Access key of the bucket."
+    )
+    s3_secret: SecretStr | None = Field(
+        default=None, validation_alias="AWS_SECRET_ACCESS_KEY", description="Secret key of the bucket."
+    )
+
+    def storage_options(self) -> dict[str, str]:
+        """Options that reach object storage; what is not set is left to the cloud's own rules."""
+        options = {
+            "aws_endpoint": self.s3_endpoint,
+            "aws_region": self.s3_region,
+            "aws_access_key_id": self.s3_key,
+            "aws_secret_access_key": self.s3_secret.get_secret_value() if self.s3_secret else None,
+            "allow_http": "true" if (self.s3_endpoint or "").startswith("http://") else None,
+        }
+        return {name: value for name, value in options.items() if value is not None}

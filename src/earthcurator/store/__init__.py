@@ -1,0 +1,21 @@
+"""What is kept: chips, embeddings and encoders, on a local folder or on object storage."""
+
+from earthcurator.store.chips import Chips
+from earthcurator.store.embeddings import Embeddings, Facts
+from earthcurator.store.encoders import EncoderFiles
+from earthcurator.store.files import BucketFiles, Files, LocalFiles
+from earthcurator.store.migrations import FORMAT, migrate, read_manifest, write_manifest
+
+__all__ = [
+    "FORMAT",
+    "BucketFiles",
+    "Chips",
+    "Embeddings",
+    "EncoderFiles",
+    "Facts",
+    "Files",
+    "LocalFiles",
+    "migrate",
+    "read_manifest",
+    "write_manifest",
+]

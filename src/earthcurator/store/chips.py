@@ -1,0 +1,134 @@
+"""The chips of a project: pictures as received, and what is known of each, one row per chip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from earthcurator.errors import NotFound
+from earthcurator.models import Arrival, Box, Chip
+from earthcurator.store.files import Files
+from earthcurator.store.ids import Ids
+from earthcurator.store.tables import Table, translated
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("picture", pa.large_binary(), nullable=False),
+        pa.field("media_type", pa.string(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("folder", pa.string()),
+        pa.field("layer", pa.string()),
+        pa.field("time", pa.timestamp("us", tz="UTC")),
+        pa.field("crs", pa.string()),
+        pa.field("west", pa.float64()),
+        pa.field("south", pa.float64()),
+        pa.field("east", pa.float64()),
+        pa.field("north", pa.float64()),
+        pa.field("lon", pa.float64()),
+        pa.field("lat", pa.float64()),
+        pa.field("tile", pa.string()),
+        pa.field("valid", pa.float32(), nullable=False),
+    ]
+)
+FACTS = [name for name in SCHEMA.names if name not in {"picture", "lon", "lat"}]
+INDEX_FROM = 100_000
+"""From this many rows on, looking a chip up by its id goes through an index; below, scanning the ids is as fast."""
+
+
+class Chips:
+    """All chips of a project. Rows are only ever added."""
+
+    def __init__(self, files: Files) -> None:
+        self.table = Table(files, "chips", SCHEMA)
+        self.ids = Ids(self.table)
+
+    def __len__(self) -> int:
+        return int(self.table.dataset.count_rows()) if self.table.dataset else 0
+
+    def add(self, arrivals: Sequence[Arrival]) -> int:
+        """Store the chips that are not there yet, durably and in one commit; returns how many were new."""
+
+        def fresh() -> pa.Table | None:
+            known = self.ids.known(arrival.chip.id for arrival in arrivals)
+            new = {arrival.chip.id: arrival for arrival in arrivals if arrival.chip.id not in known}
+            return _table(new.values()) if new else None
+
+        return self.table.append(fresh)
+
+    def find(self, name: str) -> str:
+        """The id that `name` is, or that it is the unique beginning of (at least 6 characters)."""
+        if self.ids.known([name]):
+            return name
+        found = self.ids.starting_with(name, limit=2) if len(name) >= 6 else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFound(f"several chips begin with {name}", hint="write more of the id")
+        raise NotFound(
+            f"{name} is neither a file nor a chip of this project",
+            hint="give the path of a picture, or a chip id as `curator search --json` prints it",
+        )
+
+    def get(self, ids: Sequence[str]) -> list[Chip]:
+        """The chips with these ids, in the order asked; ids that are not there are left out."""
+        rows = {row["id"]: row for row in self._rows(ids, FACTS)}
+        return [_chip(rows[chip]) for chip in ids if chip in rows]
+
+    def pictures(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The pictures of these chips, as received; ids that are not there are left out."""
+        return {row["id"]: row["picture"] for row in self._rows(ids, ["id", "picture"])}
+
+    def all(self, batch_size: int = 4096) -> Iterator[Chip]:
+        """Every chip, in the order of arrival, without its picture."""
+        if self.table.dataset is not None:
+            with translated(self.table.uri):
+                for batch in self.table.dataset.to_batches(columns=FACTS, batch_size=batch_size, scan_in_order=True):
+                    yield from map(_chip, batch.to_pylist())
+
+    def maintain(self) -> None:
+        """Keep lookups fast as the table grows, and remove versions nobody reads."""
+        if len(self) >= INDEX_FROM:
+            self.table.change(_index_ids)
+        self.table.tidy()
+
+    def _rows(self, ids: Sequence[str], columns: list[str]) -> list[dict[str, Any]]:
+        if self.table.dataset is None or not ids:
+            return []
+        with translated(self.table.uri):
+            found = self.table.dataset.to_table(columns=columns, filter=pc.field("id").isin(list(ids)))
+        return list(found.to_pylist())
+
+
+def _index_ids(dataset: Any) -> None:
+    if any(index.name == "id_idx" for index in dataset.describe_indices()):
+        dataset.optimize.optimize_indices(num_indices_to_merge=1)
+    else:
+        dataset.create_scalar_index("id", "BTREE")
+
+
+def _table(arrivals: Iterable[Arrival]) -> pa.Table:
+    return pa.Table.from_pylist([_row(arrival) for arrival in arrivals], schema=SCHEMA)
+
+
+def _row(arrival: Arrival) -> dict[str, Any]:
+    chip, box = arrival.chip, arrival.chip.box
+    row: dict[str, Any] = {name: getattr(chip, name) for name in FACTS if hasattr(chip, name)}
+    row["picture"] = arrival.picture
+    if box is not None:
+        longitude, latitude = box.center
+        row |= {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
+        row |= {"lon": longitude, "lat": latitude}
+    return row
+
+
+def _chip(row: dict[str, Any]) -> Chip:
+    facts = dict(row)
+    edges = {edge: facts.pop(edge) for edge in ("west", "south", "east", "north")}
+    return Chip(**facts, box=None if edges["west"] is None else Box(**edges))

@@ -1,0 +1,188 @@
+"""Where a project's files live: a local folder or a prefix on object storage, behind one small seam."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from earthcurator.errors import NotAllowed, StorageFailed
+from earthcurator.store.durable import DurableTable, write_durably
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+
+class Files(Protocol):
+    """A project's small files, and the addresses of its tables."""
+
+    location: str
+    """The folder or URL, as a person would write it."""
+    storage_options: Mapping[str, str]
+    """What Lance needs to reach it: endpoint, keys, region."""
+    cache: Path
+    """A local folder for what can be made again."""
+
+    def read(self, name: str) -> bytes | None:
+        """The file's content, or None when there is none by that name."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write or replace the file, durably and in one step."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the entries directly in a folder, sorted."""
+        ...
+
+    def uri(self, table: str) -> str:
+        """Address of a Lance table."""
+        ...
+
+    def durable(self, table: str) -> DurableTable | None:
+        """What makes this table's commits durable; None where the storage itself does."""
+        ...
+
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Held by the one process that changes tables; gives False when it is taken and we do not wait for it."""
+        ...
+
+
+class LocalFiles:
+    """A project in a folder."""
+
+    storage_options: Mapping[str, str] = {}
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.location = str(root)
+        self.cache = root / "cache"
+
+    def read(self, name: str) -> bytes | None:
+        """The file's content, or None when there is none by that name."""
+        try:
+            with _told(self.location):
+                return (self.root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write or replace the file, durably and in one step."""
+        path = self.root / name
+        with _told(self.location):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(path, content)
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the entries directly in a folder, sorted."""
+        path = self.root / folder
+        return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+
+    def uri(self, table: str) -> str:
+        """Path of a Lance table."""
+        return str(self.root / f"{table}.lance")
+
+    def durable(self, table: str) -> DurableTable:
+        """What makes this table's commits durable."""
+        return DurableTable(self.root / f"{table}.lance", self.root / "commits" / table, self.root / "quarantine")
+
+    @contextmanager
+    def lock(self, *, wait: bool = True) -> Iterator[bool]:
+        """Held by the one process that changes tables. The system frees it when that process dies."""
+        lock = FileLock(self.root / ".lock", timeout=-1 if wait else 0)
+        with _told(self.location):
+            try:
+                lock.acquire()
+            except Timeout:
+                pass
+            except OSError:
+                if wait:
+                    raise  # without waiting, a folder that cannot be written is one we only read
+        try:
+            yield lock.is_locked
+        finally:
+            lock.release()
+
+
+class BucketFiles:
+    """A project under a prefix on object storage (`s3://`, `gs://`, `az://`)."""
+
+    def __init__(self, url: str, *, storage_options: Mapping[str, str], cache: Path) -> None:
+        from obstore.store import from_url
+
+        self.location = url.rstrip("/")
+        self.storage_options = storage_options
+        self.cache = cache / sha256(self.location.encode()).hexdigest()[:16]
+        options: dict[str, Any] = dict(storage_options)
+        client = {"allow_http": True} if options.pop("allow_http", "") == "true" else {}
+        self._store: ObjectStore = from_url(self.location, config=options, client_options=client)  # type: ignore[call-overload]  # the overloads are per scheme
+
+    def read(self, name: str) -> bytes | None:
+        """The object's content, or None when there is none by that name."""
+        with _bucket_told(self.location):
+            try:
+                return bytes(self._store.get(name).bytes())
+            except FileNotFoundError:
+                return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write or replace the object."""
+        with _bucket_told(self.location):
+            self._store.put(name, content)
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the entries directly under a prefix, sorted."""
+        with _bucket_told(self.location):
+            found = self._store.list_with_delimiter(f"{folder}/")
+        paths = [*found["common_prefixes"], *(entry["path"] for entry in found["objects"])]
+        return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in paths)
+
+    def uri(self, table: str) -> str:
+        """URL of a Lance table."""
+        return f"{self.location}/{table}.lance"
+
+    def durable(self, table: str) -> None:
+        """Object stores acknowledge only what is durable."""
+        del table
+
+    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """No lock: Lance commits on object stores are conditional puts."""
+        del wait
+        return nullcontext(True)
+
+
+@contextmanager
+def _told(location: str) -> Iterator[None]:
+    """Turn the file system's refusals into our sentences."""
+    try:
+        yield
+    except PermissionError as error:
+        raise NotAllowed(
+            f"{error.filename or location} may not be read or written by this user",
+            hint="check the owner and mode of the project folder",
+        ) from error
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StorageFailed(
+            f"{location}: {os.strerror(error.errno) if error.errno else error}",
+            hint="free space or fix the disk, then run the command again: it continues where it stopped",
+        ) from error
+
+
+@contextmanager
+def _bucket_told(location: str) -> Iterator[None]:
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except BaseError as error:
+        raise StorageFailed(
+            f"{location} cannot be read or written: {str(error).strip().splitlines()[0]}",
+            hint="check the URL, AWS_ENDPOINT_URL and the keys in the environment",
+        ) from error

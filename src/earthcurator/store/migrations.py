@@ -1,0 +1,66 @@
+"""The format version of a project, and the numbered steps that bring an older one up to date.
+
+A step is `mNNN_what_it_does(files)`, brings format NNN-1 to NNN, can be run again after a crash, and is never
+edited once released. Format 1 is the first; there is no step to it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from earthcurator.errors import NewerFormat, StorageFailed
+from earthcurator.store.files import Files
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "curator.json"
+FORMAT = 1
+
+Step = Callable[[Files], None]
+STEPS: Mapping[int, Step] = {}
+"""Format number reached → the step that reaches it."""
+
+
+def read_manifest(files: Files) -> dict[str, Any] | None:
+    """The project's manifest, or None when there is no project here."""
+    content = files.read(MANIFEST)
+    if content is None:
+        return None
+    try:
+        manifest = json.loads(content)
+        number = manifest["format"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise StorageFailed(
+            f"{files.location}/{MANIFEST} is damaged",
+            hint='restore it from a backup, or write {"format": 1, "name": "NAME"} into it',
+        ) from error
+    if not isinstance(number, int):
+        raise StorageFailed(f"{files.location}/{MANIFEST} has no format number", hint="restore it from a backup")
+    return dict(manifest)
+
+
+def write_manifest(files: Files, manifest: Mapping[str, Any]) -> None:
+    """Replace the project's manifest, durably."""
+    files.write(MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n")
+
+
+def migrate(files: Files, *, steps: Mapping[int, Step] = STEPS, current: int = FORMAT) -> dict[str, Any]:
+    """Bring the project to the current format, one recorded step at a time; returns its manifest."""
+    manifest = read_manifest(files)
+    if manifest is None:
+        raise StorageFailed(f"there is no project at {files.location}")
+    if manifest["format"] > current:
+        raise NewerFormat(
+            f"the project {files.location} has format {manifest['format']}, newer than the {current} this Curator knows",
+            hint="upgrade: pip install --upgrade earthcurator",
+        )
+    while manifest["format"] < current:
+        number = manifest["format"] + 1
+        log.info("migrating %s to format %d", files.location, number)
+        steps[number](files)
+        manifest = {**manifest, "format": number}
+        write_manifest(files, manifest)
+    return manifest

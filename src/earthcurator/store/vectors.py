@@ -1,0 +1,211 @@
+"""Looking up and comparing the vectors of one encoder.
+
+`VectorIndex` keeps the vector index of the table and the sidecar current; what it hands out, `StoredVectors`, is one
+version of the table that never changes under a search. Ranking itself is `earthcurator.search`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from zlib import crc32
+
+import lance
+import numpy as np
+from numpy.typing import NDArray
+
+from earthcurator.geo import contains
+from earthcurator.models import Filter
+from earthcurator.store.sidecar import MISSING_TIME, Fragment, Sidecar, fragments_of, open_sidecar
+from earthcurator.store.tables import Table, translated
+
+log = logging.getLogger(__name__)
+
+INDEX_FROM = 300_000
+"""Rows from which an index pays; below, comparing all of them is as fast and exact."""
+TAIL_ROWS = 50_000
+"""Appended rows that are compared one by one before they get an index of their own."""
+REBUILD_SHARE = 0.25
+"""Share of rows outside the main index from which one new index over all rows is built."""
+NUM_BITS = 3
+"""Bits a dimension in the index; scores come from the sidecar. 5 bits: 44 % larger, the same recall (vectors.md §2)."""
+SAMPLE_RATE = 64
+_INDEX = "vector_idx"
+_BLOCK = 1024
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class VectorIndex:
+    """The sidecar and vector index of one embeddings table."""
+
+    def __init__(
+        self, table: Table, cache: Path, dim: int, *, index_from: int = INDEX_FROM, tail_rows: int = TAIL_ROWS
+    ) -> None:
+        self._table = table
+        self._cache = cache
+        self._dim = dim
+        self._index_from = index_from
+        self._tail_rows = tail_rows
+        self._lock = Lock()
+        self._version: int | None = None
+        self._vectors: StoredVectors | None = None
+
+    def open(self) -> StoredVectors:
+        """The table as it is now (call `table.refresh()` first to see other processes' rows)."""
+        with self._lock:
+            dataset = self._table.dataset
+            version = None if dataset is None else int(dataset.version)
+            if self._vectors is None or version != self._version:
+                with translated(self._table.uri):
+                    fixed = None if dataset is None else dataset.checkout_version(version)
+                    self._vectors = StoredVectors(fixed, open_sidecar(self._cache, fixed, self._dim))
+                self._version = version
+            return self._vectors
+
+    def maintain(self) -> None:
+        """Build the vector index once it pays, and bring it up to date after appends."""
+        dataset = self._table.dataset
+        rows = {number: count for number, count, _ in fragments_of(dataset)}
+        total = sum(rows.values())
+        if total < self._index_from:
+            return
+        indexed = [sum(rows.get(fragment, 0) for fragment in segment) for segment in _segments(dataset)]
+        if total - max(indexed, default=0) > REBUILD_SHARE * total:
+            log.info("building the vector index of %d rows", total)
+            self._table.change(_build)
+        elif total - sum(indexed) > self._tail_rows:
+            log.info("indexing %d new rows", total - sum(indexed))
+            # 0: a new index beside the others. Merging would re-partition the main one.
+            self._table.change(lambda latest: latest.optimize.optimize_indices(num_indices_to_merge=0))
+
+
+class StoredVectors:
+    """The vectors of one version of a table, by row: 0 for the first chip that was embedded."""
+
+    def __init__(self, dataset: lance.LanceDataset | None, sidecar: Sidecar) -> None:
+        self.dim = sidecar.vectors.shape[1]
+        self._dataset = dataset
+        self._sidecar = sidecar
+        self._first = _first_rows(sidecar.fragments)
+        indexed = set().union(*_segments(dataset))
+        self.indexed = bool(indexed)
+        """Whether `nearest` goes through a vector index."""
+        self._tail = _rows_outside(sidecar.fragments, indexed)
+
+    def __len__(self) -> int:
+        return len(self._sidecar.vectors)
+
+    def vectors(self, rows: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """These rows, `(m, d)`, unit length. A slice is a read-only view."""
+        return self._sidecar.vectors[rows]
+
+    def ids(self, rows: NDArray[np.int64]) -> list[str]:
+        """Chip ids of these rows."""
+        ends, text = self._sidecar.id_end, self._sidecar.ids
+        return [text[ends[row - 1] if row else 0 : ends[row]].tobytes().decode() for row in rows.tolist()]
+
+    def row_of(self, chip: str) -> int | None:
+        """Where this chip's vector is; None when it has none."""
+        alike = np.flatnonzero(self._sidecar.id_hash == crc32(chip.encode()))
+        return next((int(row) for row, found in zip(alike, self.ids(alike), strict=True) if found == chip), None)
+
+    def select(self, condition: Filter) -> NDArray[np.bool_]:
+        """Which rows pass, `(n,)`. A row whose value is unknown passes no condition on it."""
+        columns = self._sidecar
+        mask = np.ones(len(self), bool)
+        if condition.start is not None:
+            mask &= columns.time >= max(_microseconds(condition.start), MISSING_TIME + 1)
+        if condition.end is not None:
+            mask &= (columns.time < _microseconds(condition.end)) & (columns.time != MISSING_TIME)
+        if condition.box is not None:
+            mask &= contains(condition.box, columns.lon, columns.lat)
+        if condition.layers:
+            mask &= _one_of(condition.layers, columns.layer, columns.layers)
+        if condition.folders:
+            mask &= _one_of(condition.folders, columns.folder, columns.folders)
+        return mask
+
+    def nearest(self, examples: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
+        """Rows that hold about the `k` nearest of each example, each row once; None when there is no index."""
+        if not self.indexed:
+            return None
+        found = [self._from_index(example, k) for example in examples]
+        if len(self._tail):
+            found.append(self._from_tail(examples, k))
+        return np.unique(np.concatenate(found))
+
+    def _from_index(self, example: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        assert self._dataset is not None  # it has an index
+        scanner = self._dataset.scanner(
+            columns=[],  # row ids only: fetching a column costs more than the search
+            with_row_id=True,
+            fast_search=True,  # the tail is ours
+            disable_scoring_autoprojection=True,
+            nearest={
+                "column": "vector",
+                "q": example,
+                "k": k,
+                "nprobes": _probes(k),
+                "approx_mode": "accurate",
+            },
+        )
+        ids = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
+        rows: NDArray[np.int64] = self._first[ids >> 32] + (ids & 0xFFFFFFFF)
+        return rows
+
+    def _from_tail(self, examples: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        """Rows of the part that is not indexed yet: the `k` nearest of each example."""
+        if len(self._tail) <= k:
+            return self._tail
+        blocks = [self.vectors(self._tail[at : at + _BLOCK]) @ examples.T for at in range(0, len(self._tail), _BLOCK)]
+        best = np.argpartition(np.concatenate(blocks), len(self._tail) - k, axis=0)[-k:]
+        return self._tail[best.ravel()]
+
+
+def _build(dataset: lance.LanceDataset) -> None:
+    # Unit rows: L2 ranks like the cosine, and is the one metric whose distances agree on all of Lance's paths.
+    dataset.create_index(
+        "vector", "IVF_RQ", name=_INDEX, metric="L2", num_bits=NUM_BITS, sample_rate=SAMPLE_RATE, replace=True
+    )
+
+
+def _probes(k: int) -> int:
+    """How many partitions to look into for `k` candidates: recall@100 stays above .99 (benchmarks/search_speed.py)."""
+    return 4 + math.ceil(1.2 * math.sqrt(k))
+
+
+def _segments(dataset: lance.LanceDataset | None) -> list[set[int]]:
+    """The fragments each part of the vector index covers."""
+    if dataset is None:
+        return []
+    indices = [index for index in dataset.describe_indices() if index.name == _INDEX]
+    return [set(segment.fragment_ids) for index in indices for segment in index.segments]
+
+
+def _first_rows(fragments: tuple[Fragment, ...]) -> NDArray[np.int64]:
+    """Row number of each fragment's first row, by fragment number. Lance's row id is `fragment << 32 | offset`."""
+    first = np.zeros(1 + max((number for number, _, _ in fragments), default=0), np.int64)
+    start = 0
+    for number, count, _ in fragments:
+        first[number] = start
+        start += count
+    return first
+
+
+def _rows_outside(fragments: tuple[Fragment, ...], indexed: set[int]) -> NDArray[np.int64]:
+    """Rows of the fragments that no index covers."""
+    covered = [np.full(count, number in indexed) for number, count, _ in fragments]
+    return np.flatnonzero(~np.concatenate([np.empty(0, bool), *covered]))
+
+
+def _microseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def _one_of(wanted: tuple[str, ...], codes: NDArray[np.int32], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    # One entry more than there are names: MISSING_NAME is -1, which finds it, and it is never wanted.
+    passing = np.array([name in wanted for name in names] + [False])
+    return passing[codes]

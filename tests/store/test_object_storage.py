@@ -1,0 +1,89 @@
+"""A project on S3 behaves like one in a folder: against a real server, SeaweedFS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import earthcurator as ec
+from earthcurator.errors import Conflict, NotFound, StorageFailed
+from earthcurator.models import Arrival, Chip
+from earthcurator.settings import Settings
+from earthcurator.store import Chips
+from earthcurator.store.files import BucketFiles
+
+
+@pytest.fixture
+def url() -> str:
+    return f"s3://ready/{uuid4().hex}"
+
+
+def test_import_embed_search_export_on_s3(
+    s3_settings: Settings, url: str, make_pictures: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_pictures(30)
+    with ec.create(url) as project:
+        assert project.import_pictures([folder]).added == 30
+        assert project.embed().added == 30
+    with ec.open(url) as again:
+        assert again.import_pictures([folder]).added == 0
+        assert again.embed().added == 0
+        found = again.search(ec.Query(positives=[str(folder / "field/00000.png")], k=3))
+        assert found.hits[0].score == pytest.approx(1, abs=2e-3)
+        assert again.export(tmp_path / "out") == 30
+
+
+def test_the_cache_of_a_bucket_project_may_be_deleted(
+    s3_settings: Settings, url: str, make_pictures: Callable[..., Path]
+) -> None:
+    with ec.create(url) as project:
+        project.import_pictures([make_pictures(5)])
+        project.embed()
+        query = ec.Query(positives=[next(project.chips.all())], k=5)
+        before = project.search(query)
+    for path in sorted(s3_settings.cache.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    with ec.open(url) as project:
+        assert project.search(query) == before
+
+
+def test_second_project_at_the_same_url_is_a_conflict(s3_settings: Settings, url: str) -> None:
+    ec.create(url).close()
+    with pytest.raises(Conflict):
+        ec.create(url)
+
+
+def test_no_project_at_a_url_is_not_found(s3_settings: Settings, url: str) -> None:
+    with pytest.raises(NotFound, match="no project"):
+        ec.open(url)
+
+
+def test_wrong_key_is_one_sentence(s3_settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(StorageFailed, match="cannot be read") as refused:
+        ec.open(url)
+    assert "\n" not in str(refused.value)
+
+
+def test_four_writers_lose_nothing(s3_settings: Settings, url: str) -> None:
+    ec.create(url).close()
+
+    def write(writer: int) -> int:
+        files = BucketFiles(url, storage_options=s3_settings.storage_options(), cache=s3_settings.cache)
+        chips = Chips(files)
+        return sum(chips.add([_arrival(f"{writer}-{number}")]) for number in range(8))
+
+    with ThreadPoolExecutor(4) as writers:
+        assert sum(writers.map(write, range(4))) == 32
+    with ec.open(url) as project:
+        ids = [chip.id for chip in project.chips.all()]
+    assert len(ids) == len(set(ids)) == 32
+
+
+def _arrival(name: str) -> Arrival:
+    chip = Chip(id=name, media_type="image/png", width=1, height=1, sha256="0" * 64, origin=name)
+    return Arrival(chip, b"bytes")

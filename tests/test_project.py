@@ -1,0 +1,191 @@
+"""The Python API, as a notebook uses it."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import earthcurator as ec
+from earthcurator.errors import BadInput, Conflict, NotFound
+from earthcurator.ingest import SceneOptions
+
+
+@pytest.fixture
+def filled(project: ec.Project, make_pictures: Callable[..., Path]) -> ec.Project:
+    """A project with 24 embedded pictures in two class folders."""
+    project.import_pictures([make_pictures(24)])
+    project.embed()
+    return project
+
+
+def test_a_second_import_adds_nothing(project: ec.Project, make_pictures: Callable[..., Path]) -> None:
+    folder = make_pictures(10)
+    first, second = project.import_pictures([folder]), project.import_pictures([folder])
+    assert (first.added, first.present) == (10, 0)
+    assert (second.added, second.present) == (0, 10)
+    assert second.report is None
+
+
+def test_new_files_are_added_and_embedded_and_nothing_else(
+    filled: ec.Project, make_pictures: Callable[..., Path]
+) -> None:
+    folder = make_pictures(6, start=24)
+    assert filled.import_pictures([folder]).added == 6
+    assert filled.embed().added == 6
+    assert filled.embed().added == 0
+
+
+def test_class_folders_are_kept(filled: ec.Project) -> None:
+    assert {chip.folder for chip in filled.chips.all()} == {"field", "water"}
+
+
+def test_a_copy_of_a_picture_is_reported_as_a_duplicate(
+    project: ec.Project, make_pictures: Callable[..., Path]
+) -> None:
+    folder = make_pictures(3)
+    (folder / "field/zz-copy.png").write_bytes((folder / "field/00000.png").read_bytes())
+    done = project.import_pictures([folder])
+    assert done.added == 3
+    assert done.quarantined == {"duplicate": 1}
+    assert done.report is not None
+    with Path(done.report).open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["origin"].endswith("zz-copy.png")
+    assert "00000.png" in row["reason"]
+
+
+def test_a_thousand_good_and_twenty_broken_files(project: ec.Project, make_pictures: Callable[..., Path]) -> None:
+    folder = make_pictures(1000)
+    good = (folder / "field/00000.png").read_bytes()
+    jpeg = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"
+    bomb = good[:16] + (60_000).to_bytes(4, "big") * 2 + good[24:]
+    broken = {
+        "empty.png": b"",
+        "text.jpg": b"not a picture at all",
+        "cut.png": good[: len(good) // 2],
+        "cut.jpg": jpeg,
+        "bomb.png": bomb,
+        "page.png": b"<!doctype html><html></html>",
+        "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "zeros.tif": bytes(1000),
+        "archive.zip": b"PK\x03\x04broken",
+        "copy.png": good,
+    }
+    for number in range(2):
+        place = folder / f"broken{number}"
+        place.mkdir()
+        for name, content in broken.items():
+            (place / name).write_bytes(content)
+    done = project.import_pictures([folder])
+    assert done.added == len(project.chips) == 1000
+    assert sum(done.quarantined.values()) == 20
+    assert done.report is not None
+    with Path(done.report).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {Path(row["origin"]).name for row in rows} == set(broken)
+    assert len(rows) == 20
+    assert all(row["reason"] for row in rows)
+
+
+def test_the_example_itself_comes_first_with_score_one(filled: ec.Project) -> None:
+    chip = next(filled.chips.all())
+    found = filled.search(ec.Query(positives=[chip], k=5))
+    assert found.exact
+    assert found.searched == 24
+    assert found.hits[0].chip == chip.id
+    assert found.hits[0].score == pytest.approx(1, abs=2e-3)
+    assert all(-1 <= hit.score <= 1 for hit in found.hits)
+
+
+def test_chip_id_picture_path_bytes_and_vector_are_the_same_example(filled: ec.Project) -> None:
+    chip = next(filled.chips.all())
+    picture = filled.picture_of(chip)
+    vector = filled.vectors([chip], filled.encoder())[0]
+    answers = [
+        filled.search(ec.Query(positives=[example], k=5))
+        for example in (chip, chip.id, chip.origin, Path(chip.origin), picture, vector)
+    ]
+    for answer in answers[1:]:
+        assert [hit.chip for hit in answer.hits] == [hit.chip for hit in answers[0].hits]
+        assert [hit.score for hit in answer.hits] == pytest.approx([hit.score for hit in answers[0].hits], abs=2e-3)
+
+
+def test_a_negative_pushes_its_like_down(filled: ec.Project) -> None:
+    first, second = [hit.chip for hit in filled.search(ec.Query(positives=[next(filled.chips.all())], k=2)).hits]
+    without = filled.search(ec.Query(positives=[first], negatives=[second], k=24))
+    assert [hit.chip for hit in without.hits].index(second) > 1
+
+
+def test_filter_by_folder(filled: ec.Project) -> None:
+    query = ec.Query(positives=[next(filled.chips.all())], k=24, filter=ec.Filter(folders=("water",)))
+    found = filled.search(query)
+    assert found.searched == len(found.hits) == 12
+    assert {chip.folder for chip in filled.chips.get([hit.chip for hit in found.hits])} == {"water"}
+
+
+def test_search_sees_what_another_process_added(filled: ec.Project, make_pictures: Callable[..., Path]) -> None:
+    with ec.open(filled.location) as other:
+        other.import_pictures([make_pictures(3, root="more", start=100)])
+        other.embed()
+    chip = next(filled.chips.all())
+    assert filled.search(ec.Query(positives=[chip], k=99)).searched == 27
+    assert len(filled.chips.get([hit.chip for hit in filled.search(ec.Query(positives=[chip], k=99)).hits])) == 27
+
+
+def test_scene_with_a_box_gives_chips_with_places(project: ec.Project, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.effect_noise((400, 200), 80).convert("RGB").save(tmp_path / "globe.png")
+    box = ec.Box(west=-180, south=-90, east=180, north=90)
+    done = project.import_pictures([tmp_path / "globe.png"], scenes=SceneOptions(chip_size=100, box=box))
+    assert done.added == 8
+    project.embed()
+    query = ec.Query(
+        positives=[tmp_path / "globe.png"], filter=ec.Filter(box=ec.Box(west=90, south=0, east=180, north=90))
+    )
+    (hit,) = project.search(query).hits
+    assert project.chip(hit.chip).box == ec.Box(west=90, south=0, east=180, north=90)
+
+
+def test_nothing_imported_yet_is_a_sentence(project: ec.Project) -> None:
+    with pytest.raises(Conflict, match="no chips"):
+        project.embed()
+    with pytest.raises(Conflict, match="no chips"):
+        project.search(ec.Query(positives=[np.ones(128)]))
+
+
+def test_nothing_embedded_yet_is_a_sentence(project: ec.Project, make_pictures: Callable[..., Path]) -> None:
+    project.import_pictures([make_pictures(2)])
+    with pytest.raises(Conflict, match="no vectors"):
+        project.search(ec.Query(positives=[next(project.chips.all())]))
+
+
+def test_vector_of_the_wrong_length_is_a_sentence(filled: ec.Project) -> None:
+    with pytest.raises(BadInput, match="shape"):
+        filled.search(ec.Query(positives=[np.ones(3)]))
+
+
+def test_unknown_chip_is_a_sentence(filled: ec.Project) -> None:
+    with pytest.raises(NotFound, match="neither a file nor a chip"):
+        filled.search(ec.Query(positives=["no-such-chip"]))
+
+
+def test_changing_the_default_encoder_needs_no_reimport(filled: ec.Project) -> None:
+    before = filled.default_encoder
+    filled.set_default_encoder("lite0-128")
+    assert filled.default_encoder != before
+    with pytest.raises(Conflict, match="curator embed|no vectors"):
+        filled.search(ec.Query(positives=[next(filled.chips.all())]))
+    assert filled.embed().added == 24
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = "import sys, earthcurator; print(*(name for name in ('torch', 'lance', 'fastapi', 'onnxruntime') if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
