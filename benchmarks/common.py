@@ -76,13 +76,13 @@ def commit() -> str:
 
 def table(rows: Iterable[Mapping[str, object]]) -> str:
     """Rows with the same keys as an aligned text table."""
-    rows = [
+    cells = [
         {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in row.items()} for row in rows
     ]
-    if not rows:
+    if not cells:
         return ""
-    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in rows[0]}
-    lines = [{key: key for key in widths}, *rows]
+    widths = {key: max(len(key), *(len(row[key]) for row in cells)) for key in cells[0]}
+    lines = [{key: key for key in widths}, *cells]
     return "\n".join("  ".join(line[key].ljust(width) for key, width in widths.items()).rstrip() for line in lines)
 
 

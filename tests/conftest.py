@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +52,24 @@ def project(tmp_path: Path) -> Iterator[ec.Project]:
     """A new, empty project."""
     with ec.create(tmp_path / "project") as made:
         yield made
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """A context in which file modes count, also where the tests run as root, whom no mode stops."""
+
+    @contextmanager
+    def as_nobody() -> Iterator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder.name.startswith("pytest-") or "pytest-" in str(folder):
+                folder.chmod(folder.stat().st_mode | 0o011)
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return as_nobody

@@ -30,7 +30,7 @@ GLOBE = Box(west=-180, south=-90, east=180, north=90)
 CHIP_SIZE, STRIDE = 128, 64
 START = (-156.0, 20.5)
 """Where the first example is taken: Hawaii."""
-BATCH, ROUNDS = 20, 15
+BATCH, ROUNDS = 20, 25
 
 _MASK_SHAPE = (2160, 4320)  # 5 arc minutes, south to north, 0 sea, 1 land, 2 lake
 _CELLS_PER_DEGREE = 12
@@ -191,7 +191,7 @@ def _reaching_edge(land: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _write_sheet(project: Project, example: Chip, hits: list[str], truth: Truth, path: Path) -> None:
     pictures = project.chips.pictures([example.id, *hits])
     tiles = [
-        Tile(pictures[chip], f"{number}  {'island' if truth.is_island(chip) else '-'}")
+        Tile(pictures[chip], f"{number}  {'island' if truth.is_island(chip) else 'other'}")
         for number, chip in enumerate(hits, 1)
     ]
     path.write_bytes(contact_sheet([Tile(pictures[example.id], "Hawaii")], tiles, title="Like this one"))

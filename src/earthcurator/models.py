@@ -65,9 +65,9 @@ class Chip:
     media_type: str
     """What the bytes are, e.g. `image/jpeg`."""
     width: int
-    """Pixels across, as stored."""
+    """Pixels across, as displayed: after the rotation that its EXIF asks for."""
     height: int
-    """Pixels down, as stored."""
+    """Pixels down, as displayed."""
     sha256: str
     """Hash of the stored bytes, 64 hex digits."""
     origin: str
@@ -105,6 +105,14 @@ class Quarantined:
     kind: Literal["unreadable", "truncated", "too large", "duplicate", "unsafe path", "not a picture"]
     reason: str
     """One sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A window of a scene that was left out as asked, because too few of its pixels carry data."""
+
+    origin: str
+    """Path of the scene, with the window."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,9 +35,9 @@ from earthcurator.encoders import (
     prepare,
     read_model,
 )
-from earthcurator.errors import BadInput, Conflict, NotFound
+from earthcurator.errors import BadInput, BadPicture, Conflict, NotFound
 from earthcurator.export import Labelled, write_dataset
-from earthcurator.models import Arrival, Chip, EncoderCard, Example, Hit, Hits, Quarantined, Query
+from earthcurator.models import Arrival, Chip, EncoderCard, Example, Hit, Hits, Quarantined, Query, Skipped
 from earthcurator.search import search
 from earthcurator.settings import Settings
 
@@ -61,6 +61,8 @@ class Imported:
     """Chips that are new."""
     present: int
     """Chips that were in the project already, from the same file."""
+    skipped: int
+    """Windows of scenes that were left out as asked, having too little data."""
     quarantined: Mapping[str, int]
     """How many files were left out, by kind."""
     report: str | None
@@ -145,7 +147,7 @@ class Project:
         try:
             for done, item in enumerate(arrivals, 1):
                 intake.take(item)
-                progress(done, total)
+                progress(done, total if done <= total else None)  # a scene is one file and many chips
         finally:
             arrivals.close()
             intake.flush()
@@ -154,6 +156,7 @@ class Project:
         return Imported(
             added=intake.added,
             present=intake.present,
+            skipped=intake.skipped,
             quarantined=dict(intake.quarantined),
             report=report,
             seconds=time.monotonic() - started,
@@ -274,6 +277,8 @@ class Project:
         """Rank the chips by likeness to the query's examples."""
         chosen = self.encoder(encoder)
         embeddings = self.embeddings(chosen)
+        embeddings.table.refresh()
+        self.chips.table.refresh()
         if not len(embeddings):
             raise Conflict(f"{self.location} has no vectors of {chosen.card.name} yet", hint="run: curator embed")
         vectors = embeddings.index.open()
@@ -309,9 +314,13 @@ class Project:
             vectors = self.embeddings(encoder).index.open()
             row = vectors.row_of(example.id)
             if row is not None:
-                return vectors.vectors(np.array([row]))[0]
-        picture = self.picture_of(example)
-        return encoder.encode(prepare(picture, encoder.card)[np.newaxis])[0]
+                return np.squeeze(vectors.vectors(np.array([row])), axis=0)
+        try:
+            prepared = prepare(self.picture_of(example), encoder.card)
+        except BadPicture as error:
+            name = "the example" if isinstance(example, bytes) else example
+            raise BadInput(f"{name} cannot be used as an example: {error}", hint=error.hint) from error
+        return np.squeeze(encoder.encode(prepared[np.newaxis]), axis=0)
 
     def chip(self, name: str) -> Chip:
         """A chip by its id or a unique beginning of it."""
@@ -336,6 +345,7 @@ class Project:
 
         `labels` maps chip ids to classes; without it, the classes are the folders that the chips were imported with.
         """
+        rows: Iterator[Labelled]
         if labels is None:
             rows = (Labelled(chip, chip.folder) for chip in self.chips.all() if chip.folder is not None)
         else:
@@ -389,7 +399,7 @@ def _files(location: str | Path, settings: Settings) -> store.Files:
         if scheme not in {"s3", "gs", "az"}:
             raise BadInput(f"{location}: projects live in folders or at s3://, gs:// or az://, not {scheme}://")
         return store.BucketFiles(str(location), storage_options=settings.storage_options(), cache=settings.cache)
-    return store.LocalFiles(Path(location).expanduser().absolute())
+    return store.LocalFiles(Path(location).expanduser().absolute(), cache=settings.cache)
 
 
 class _Intake:
@@ -398,6 +408,7 @@ class _Intake:
     def __init__(self, chips: store.Chips) -> None:
         self.added = 0
         self.present = 0
+        self.skipped = 0
         self.quarantined: Counter[str] = Counter()
         self.report = StringIO()
         self._rows = csv.writer(self.report)
@@ -407,7 +418,10 @@ class _Intake:
         self._bytes = 0
         self._since = time.monotonic()
 
-    def take(self, item: Arrival | Quarantined) -> None:
+    def take(self, item: Arrival | Quarantined | Skipped) -> None:
+        if isinstance(item, Skipped):
+            self.skipped += 1
+            return
         if isinstance(item, Quarantined):
             self._leave_out(item)
             return

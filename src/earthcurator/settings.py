@@ -24,7 +24,7 @@ class Settings(BaseSettings):
     )
     cache: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "earthcurator",
-        description="Where projects on object storage keep what can be made again (vector caches).",
+        description="Where projects on object storage, and those you may only read, keep what can be made again.",
     )
     s3_endpoint: str | None = Field(
         default=None,

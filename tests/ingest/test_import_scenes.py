@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import zipfile
@@ -23,7 +22,7 @@ from earthcurator.errors import BadDates, BadInput
 from earthcurator.geo import Edge
 from earthcurator.ingest import SceneOptions, arrivals
 from earthcurator.ingest.scenes import box_in_degrees
-from earthcurator.models import Arrival, Box, Quarantined
+from earthcurator.models import Arrival, Box, Quarantined, Skipped
 from earthcurator.pictures import decode
 
 
@@ -196,14 +195,27 @@ def test_alpha_band_counts_as_missing_and_is_no_colour(tmp_path: Path) -> None:
     np.testing.assert_array_equal(pixels(chip)[16:], np.moveaxis(data[:3, 16:], 0, 2))
 
 
-def test_chips_with_too_little_data_are_left_out_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_chips_with_too_little_data_are_left_out_and_counted(tmp_path: Path) -> None:
     data = values(3, 64, 128)
     data[:, :, :48] = 0
     path = write_tiff(tmp_path / "a.tif", data, nodata=0)
-    with caplog.at_level(logging.INFO):
-        chips = cut(path, chip_size=64, min_valid=0.5)
-    assert [corner(chip) for chip in chips] == [(64, 0)]
-    assert "left out 1 chips" in caplog.text
+    left_out, kept = arrivals([path], scenes=SceneOptions(chip_size=64, min_valid=0.5))
+    assert isinstance(left_out, Skipped)
+    assert "x=0,y=0" in left_out.origin
+    assert isinstance(kept, Arrival)
+    assert corner(kept) == (64, 0)
+
+
+def test_class_map_keeps_the_colours_of_its_palette(tmp_path: Path) -> None:
+    data = np.zeros((1, 64, 64), np.uint8)
+    data[0, :, 32:] = 7
+    path = write_tiff(tmp_path / "landcover.tif", data, photometric="palette")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.write_colormap(1, {0: (10, 200, 30, 255), 7: (0, 0, 255, 255)})
+    (chip,) = cut(path, chip_size=64)
+    assert pixels(chip)[0, 0].tolist() == [10, 200, 30]
+    assert pixels(chip)[0, 63].tolist() == [0, 0, 255]
+    assert "stretch=palette" in chip.chip.origin
 
 
 def test_ids_are_stable_and_tell_windows_bands_and_stretches_apart(tmp_path: Path) -> None:
@@ -289,6 +301,15 @@ def test_truncated_scene_keeps_the_chips_before_the_damage(tmp_path: Path) -> No
     assert isinstance(items[0], Arrival)
     assert isinstance(items[-1], Quarantined)
     assert len(items) == 4
+
+
+def test_header_that_claims_more_than_its_file_holds_is_too_large(tmp_path: Path) -> None:
+    huge = {"height": 200_000, "width": 200_000, "tiled": True, "compress": "deflate", "SPARSE_OK": "TRUE"}
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", count=1, dtype="uint8", **UTM33 | huge):
+        pass
+    (refused,) = arrivals([tmp_path])
+    assert isinstance(refused, Quarantined)
+    assert refused.kind == "too large"
 
 
 def test_missing_band_is_quarantined_with_a_reason(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_every_commit_syncs_its_files_and_folders(tmp_path: Path, monkeypatch: p
     fsync = os.fsync
 
     def recorded(handle: int) -> None:
-        synced.add(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.add(str(Path(f"/proc/self/fd/{handle}").readlink()))
         fsync(handle)
 
     table = Table(LocalFiles(tmp_path), "t", SCHEMA)

@@ -89,9 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(error.format_message())
     except click.UsageError as error:
         _fail(error.format_message(), _usage_hint(error), code=2)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         _fail_interrupted()
-    except KeyboardInterrupt:
+    except ImportError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C while a library was being loaded
+            raise
         _fail_interrupted()
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output left, as `head` does: nothing is wrong

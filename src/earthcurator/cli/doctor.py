@@ -72,7 +72,7 @@ def _packages() -> Iterator[Finding]:
             yield Finding(
                 name, "broken", "not installed", f"{sys.executable} -m pip install --force-reinstall earthcurator"
             )
-    import onnxruntime
+    from earthcurator.encoders.runtime import onnxruntime
 
     gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     yield Finding("inference", "ok", "on the GPU" if gpu else "on the CPU, all cores")
@@ -85,8 +85,7 @@ def _packages() -> Iterator[Finding]:
 def _project(here: Here) -> Iterator[Finding]:
     try:
         with here.open() as project:
-            detail = f"{project.name} at {project.location}: {len(project.chips):,} chips, {len(project.encoders())} encoders"
-            yield Finding("project", "ok", detail)
+            yield Finding("project", "ok", f"{project.name} at {project.location}: {len(project.chips):,} chips")
     except NotFound as error:
         yield Finding("project", "missing", str(error), error.hint)
     except CuratorError as error:

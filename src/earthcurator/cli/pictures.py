@@ -99,6 +99,8 @@ def import_(
         answer(done)
         return
     say(f"added {done.added:,} chips in {done.seconds:.1f} s; {done.present:,} were there already")
+    if done.skipped:
+        say(f"skipped {done.skipped:,} windows of scenes with less than {min_valid:.0%} of their pixels carrying data")
     if done.report:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(done.quarantined.items()))
         say(f"left out {sum(done.quarantined.values()):,} files ({kinds}): see {done.report}")
@@ -147,8 +149,9 @@ def _numbers(text: str, option: str) -> tuple[int, ...]:
 
 
 def _stretch(text: str) -> StretchRule:
-    if text in {"auto", "none", "minmax", "percentile"}:
-        return text
+    match text:
+        case "auto" | "none" | "minmax" | "percentile":
+            return text
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError as error:

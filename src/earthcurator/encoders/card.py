@@ -59,7 +59,10 @@ def card_from_fields(found: Mapping[str, Any]) -> EncoderCard:
     for name, value in found.items():
         if not _fits(value, _HINTS[name]):
             raise BadEncoder(f"the encoder card's {name} is {value!r}, not {_words(_HINTS[name])}")
-    card = EncoderCard(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+    checked: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in found.items()
+    }
+    card = EncoderCard(**checked)
     _check_ranges(card)
     return card
 

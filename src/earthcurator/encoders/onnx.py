@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as _ort
 
 from earthcurator.encoders.card import card_from_fields, encoder_id, fields_from_json
 from earthcurator.encoders.onnx_file import check_onnx
+from earthcurator.encoders.runtime import failures as _ort
+from earthcurator.encoders.runtime import onnxruntime
 from earthcurator.errors import BadEncoder, BadInput, NotFound
 from earthcurator.models import EncoderCard
 
@@ -104,7 +104,7 @@ def read_model(model: Path, card: Path | None = None) -> tuple[bytes, EncoderCar
     if facts.input == "float32" and not {"mean", "std"} <= stated.keys():
         raise BadEncoder(
             "this model reads float32, and how its input is normalised cannot be seen from the file",
-            hint='give a card: --card FILE.json with "mean" and "std", e.g. [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]',
+            hint='give a card: --card FILE.json with "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]',
         )
     size = facts.input_size or stated.get("input_size")
     if size is None:
@@ -129,7 +129,8 @@ def unit_rows(rows: NDArray[np.float32], name: str) -> NDArray[np.float32]:
             f"{name} gave a vector that is {what} ({bad.size} of {len(rows)} pictures)",
             hint="check the model's export, and the mean and std in its card",
         )
-    return rows / lengths
+    unit: NDArray[np.float32] = rows / lengths
+    return unit
 
 
 def _probe(session: Any, facts: OnnxFacts, card: EncoderCard) -> int:
@@ -230,7 +231,8 @@ def _run(session: Any, facts: OnnxFacts, given: NDArray[Any]) -> NDArray[np.floa
         raise BadEncoder(f"this model fails on pictures of shape {given.shape}: {exc}") from exc
     if rows.ndim == 4 and rows.shape[2:] == (1, 1):
         rows = rows[:, :, 0, 0]
-    return rows.astype(np.float32, copy=False)
+    vectors: NDArray[np.float32] = rows.astype(np.float32, copy=False)
+    return vectors
 
 
 def _agree(name: str, in_file: object, in_card: object) -> None:

@@ -47,13 +47,13 @@ def check_onnx(data: bytes) -> None:
         raise BadEncoder(f"this is {'text' if data else 'an empty file'}, not an ONNX model", hint=_HINT)
     try:
         has_graph = _walk(memoryview(data))
-    except _Malformed as exc:
+    except _MalformedError as exc:
         raise BadEncoder("this is not an ONNX model, or it is cut short", hint=f"copy it again, or {_HINT}") from exc
     if not has_graph:
         raise BadEncoder("this is not an ONNX model: it has no graph", hint=_HINT)
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The bytes do not follow the protobuf wire format."""
 
 
@@ -73,7 +73,7 @@ def _walk(data: memoryview) -> bool:
             inside = _INSIDE[kind].get(number)
             if inside is not None:
                 if not isinstance(value, memoryview):
-                    raise _Malformed
+                    raise _MalformedError
                 waiting.append((inside, value))
     return has_graph
 
@@ -85,7 +85,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         tag, at = _varint(message, at)
         number, wire = tag >> 3, tag & 7
         if number == 0:
-            raise _Malformed
+            raise _MalformedError
         if wire == _VARINT:
             value, at = _varint(message, at)
             yield number, value
@@ -95,9 +95,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif wire in (_FIXED64, _FIXED32):
             length = 8 if wire == _FIXED64 else 4
         else:
-            raise _Malformed
+            raise _MalformedError
         if length > len(message) - at:
-            raise _Malformed
+            raise _MalformedError
         yield number, message[at : at + length]
         at += length
 
@@ -107,13 +107,13 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     number = 0
     for shift in range(0, 70, 7):
         if at >= len(message):
-            raise _Malformed
+            raise _MalformedError
         byte = message[at]
         at += 1
         number |= (byte & 0x7F) << shift
         if byte < 0x80:
             return number, at
-    raise _Malformed
+    raise _MalformedError
 
 
 def _is_text(start: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The plainest encoder: the picture at 8 x 8 pixels. No file and no learning, so tests and comparisons can rely on it."""
+"""The plainest encoder: the picture at 8 x 8 pixels. It has no file and learns nothing, which suits tests."""
 
 from __future__ import annotations
 
@@ -23,5 +23,6 @@ class PixelEncoder:
 
     def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit vectors (n, 192) of prepared pictures (n, 8, 8, 3)."""
-        rows = pictures.reshape(len(pictures), -1).astype(np.float32) - _GREY  # never zero: no pixel is 127.5
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = pictures.reshape(-1, self.card.dim).astype(np.float32) - _GREY  # never zero: no pixel is 127.5
+        unit: NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return unit

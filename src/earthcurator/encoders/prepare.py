@@ -1,10 +1,11 @@
 """The one rule that turns a picture into what an encoder reads, for every caller: indexing, searching, training.
 
-1. Decode to RGB with the EXIF rotation applied. A JPEG is decoded at the smallest scale (1/1 ... 1/8) whose shorter side
-   is still at least the card's `input_size`; everything else at full size.
-2. Choose the area: the whole picture for `squash`; for `crop` the largest square in the middle.
+1. Decode to RGB with the EXIF rotation applied. A JPEG that is at least twice as large as needed is decoded at the
+   smallest scale (1/2 ... 1/8) whose shorter side is still at least the card's `input_size`.
+2. Choose the area: the whole picture for `squash`; for `crop` the largest square in the middle (half a pixel of doubt
+   goes to the upper left).
 3. Resample that area to `input_size` x `input_size` with Pillow's bicubic filter, which averages over all source pixels
-   when it shrinks. A picture that already has this size goes through untouched.
+   when it shrinks. An area that already has this size goes through untouched.
 
 Normalisation is not done here: it belongs to the encoder.
 """
@@ -26,12 +27,16 @@ def prepare(picture: bytes, card: EncoderCard) -> NDArray[np.uint8]:
 
 def resize(pixels: NDArray[np.uint8], card: EncoderCard) -> NDArray[np.uint8]:
     """Steps 2 and 3 of the rule, for pixels (h, w, 3) that are already decoded."""
-    height, width = pixels.shape[:2]
-    size = card.input_size
-    if height == width == size:
-        return pixels
-    left, top = 0.0, 0.0
     if card.resize == "crop":
-        left, top = max(0, width - height) / 2, max(0, height - width) / 2
-    area = (left, top, width - left, height - top)
-    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC, box=area))
+        pixels = _middle_square(pixels)
+    size = card.input_size
+    if pixels.shape[:2] == (size, size):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _middle_square(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]

@@ -19,7 +19,7 @@ from earthcurator.ingest.files import Found, readable, walk
 from earthcurator.ingest.kinds import HEAD_BYTES, has_world_file, is_scene_tiff, media_type_of
 from earthcurator.ingest.parallel import Job, in_order
 from earthcurator.ingest.scenes import Scene, SceneOptions
-from earthcurator.models import Arrival, Chip, Quarantined
+from earthcurator.models import Arrival, Chip, Quarantined, Skipped
 from earthcurator.pictures import verify
 
 log = logging.getLogger(__name__)
@@ -33,14 +33,12 @@ _AHEAD_PER_THREAD = 8
 
 def arrivals(
     paths: Sequence[Path], *, scenes: SceneOptions = _DEFAULTS, threads: int | None = None
-) -> Generator[Arrival | Quarantined]:
+) -> Generator[Arrival | Quarantined | Skipped]:
     """Every picture under these paths as a chip, and every file that is none with the reason.
 
     Paths are folders, pictures, zip or tar archives, and scenes, which are cut into chips. The order is by name and
     always the same. Files are opened a little ahead of the reader, however many there are; closing the generator
     stops its threads. Raises `NotFound` for a path that is not there, before anything is read.
-
-    Chips of a scene with less data than `scenes.min_valid` are left out; the log counts them.
     """
     return _arrivals(walk(paths), scenes, threads or os.cpu_count() or 1)
 
@@ -55,7 +53,7 @@ def count_files(paths: Sequence[Path]) -> int:
 
 def _arrivals(
     found: Iterator[Found | Quarantined], options: SceneOptions, threads: int
-) -> Generator[Arrival | Quarantined]:
+) -> Generator[Arrival | Quarantined | Skipped]:
     with ThreadPoolExecutor(threads, thread_name_prefix="import") as executor:
         ahead = threads * _AHEAD_PER_THREAD
         with closing(in_order(executor, _jobs(found, options), ahead=ahead)) as results:
@@ -143,20 +141,13 @@ def _keep(data: bytes, origin: str, folder: str | None, options: SceneOptions) -
     return Arrival(chip, data)
 
 
-def _chips(executor: Executor, scene: Scene, ahead: int) -> Generator[Arrival | Quarantined]:
-    dropped = 0
+def _chips(executor: Executor, scene: Scene, ahead: int) -> Generator[Arrival | Quarantined | Skipped]:
     jobs = (Job(partial(_cut, scene, x, y), scene.chip_bytes) for x, y in scene.windows())
     with closing(in_order(executor, jobs, ahead=ahead)) as chips:
-        for chip in chips:
-            if chip is None:
-                dropped += 1
-            else:
-                yield chip
-    if dropped:
-        log.info("left out %d chips of %s with too little data", dropped, scene.origin)
+        yield from chips
 
 
-def _cut(scene: Scene, x: int, y: int) -> Arrival | Quarantined | None:
+def _cut(scene: Scene, x: int, y: int) -> Arrival | Quarantined | Skipped:
     return _or_quarantine(f"{scene.origin}#{scene.name(x, y)}", lambda: scene.cut(x, y))
 
 

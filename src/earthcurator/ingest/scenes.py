@@ -30,17 +30,22 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from earthcurator import pictures
-from earthcurator.errors import BadDates, BadInput, BadScene
+from earthcurator.errors import BadDates, BadInput, BadScene, PictureTooLarge
 from earthcurator.geo import Edge, window_starts, wrap_longitude
 from earthcurator.ingest import stretch
-from earthcurator.ingest.stretch import Stretch, StretchRule
-from earthcurator.models import Arrival, Box, Chip
+from earthcurator.ingest.stretch import Palette, Stretch, StretchRule
+from earthcurator.models import Arrival, Box, Chip, Skipped
 
 log = logging.getLogger(__name__)
 
 _DEGREES = CRS.from_epsg(4326)
 _OVERVIEW = 1024
 """A stretch is measured on a reading of the scene that is at most this many pixels a side."""
+
+_PIXELS_PER_BYTE = 4096
+"""No lossless compression does better than this on real scenes; Deflate ends at 1032."""
+_BLOCK_PIXELS = 256_000_000
+"""GDAL decodes a tile or strip at once, so this bounds memory."""
 
 _GDAL_OPTIONS = {
     "GDAL_CACHEMAX": 256 * 1024 * 1024,  # its own idea is 5 % of the machine
@@ -116,6 +121,7 @@ class Scene:
         self._idle: list[DatasetReader] = []
         self._lock = threading.Lock()
         with _gdal(), _opened(source, self._driver) as dataset:
+            _check_size(dataset, source)
             self.width, self.height = dataset.width, dataset.height
             self._crs, self._transform = _georeference(dataset, media_type, options.box)
             self._bands = _choose_bands(dataset, options.bands)
@@ -155,13 +161,13 @@ class Scene:
         bands = "-".join(map(str, self._bands))
         return f"x={x},y={y},w={width},h={height},bands={bands},stretch={self._stretch.name}"
 
-    def cut(self, x: int, y: int) -> Arrival | None:
-        """The chip whose upper left pixel is (x, y); None when too few of its pixels carry data."""
+    def cut(self, x: int, y: int) -> Arrival | Skipped:
+        """The chip whose upper left pixel is (x, y), unless too few of its pixels carry data."""
         options, (width, height), name = self._options, self.chip_shape, self.name(x, y)
         with _gdal():
             pixels, valid = self._read(x, y)
         if valid < options.min_valid:
-            return None
+            return Skipped(f"{self.origin}#{name}")
         picture = pictures.encode_png(pixels)
         chip = Chip(
             id=hashlib.sha256(f"{self._sha256}#{name}".encode()).hexdigest()[:32],
@@ -265,6 +271,17 @@ def _open_into(handles: ExitStack, source: Path | bytes, driver: str) -> Dataset
     return dataset
 
 
+def _check_size(dataset: DatasetReader, source: Path | bytes) -> None:
+    """Refuse a header that claims what its file cannot hold, before anyone cuts millions of black chips from it."""
+    stored = len(source) if isinstance(source, bytes) else source.stat().st_size
+    block = max(height * width for height, width in dataset.block_shapes)
+    if dataset.width * dataset.height > max(pictures.MAX_PIXELS, stored * _PIXELS_PER_BYTE) or block > _BLOCK_PIXELS:
+        raise PictureTooLarge(
+            f"its header claims {dataset.width} x {dataset.height} pixels, in a file of {stored:,} bytes",
+            hint="it is probably damaged; if not, write it again in tiles (gdal_translate -of COG)",
+        )
+
+
 def _sha256(source: Path | bytes) -> str:
     if isinstance(source, bytes):
         return hashlib.sha256(source).hexdigest()
@@ -303,7 +320,9 @@ def _choose_bands(dataset: DatasetReader, wanted: tuple[int, ...] | None) -> tup
     return wanted
 
 
-def _choose_stretch(dataset: DatasetReader, bands: tuple[int, ...], rule: StretchRule) -> Stretch:
+def _choose_stretch(dataset: DatasetReader, bands: tuple[int, ...], rule: StretchRule) -> Stretch | Palette:
+    if rule == "auto" and len(bands) == 1 and dataset.colorinterp[bands[0] - 1] == ColorInterp.palette:
+        return _palette(dataset, bands[0])
     dtype = np.dtype(np.result_type(*(dataset.dtypes[band - 1] for band in bands)))
     if dtype.kind not in "iuf":
         raise BadScene(f"its values are {dtype}, which is not a brightness", hint="convert it to real numbers")
@@ -313,6 +332,13 @@ def _choose_stretch(dataset: DatasetReader, bands: tuple[int, ...], rule: Stretc
     shrink = max(1.0, max(dataset.width, dataset.height) / _OVERVIEW)
     shape = (len(bands), max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))
     return stretch.measure(rule, dataset.read(bands, out_shape=shape, masked=True))
+
+
+def _palette(dataset: DatasetReader, band: int) -> Palette:
+    colours = np.zeros((np.iinfo(dataset.dtypes[band - 1]).max + 1, 3), np.uint8)
+    for value, (red, green, blue, _) in dataset.colormap(band).items():
+        colours[value] = red, green, blue
+    return Palette(colours)
 
 
 def _missing(values: np.ma.MaskedArray[tuple[int, ...], np.dtype[np.generic]]) -> NDArray[np.bool_]:

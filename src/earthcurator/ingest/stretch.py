@@ -37,6 +37,19 @@ class Stretch:
         return np.asarray(np.nan_to_num(np.clip(np.rint(scaled), 0, 255)), np.uint8)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Palette:
+    """The colours of a class map (land cover, say), as its file gives them."""
+
+    colours: NDArray[np.uint8]
+    """(values, 3): the colour of each value from 0."""
+    name: str = "palette"
+
+    def apply(self, values: NDArray[np.generic]) -> NDArray[np.uint8]:
+        """Colours (3, height, width) of the values (1, height, width)."""
+        return np.asarray(np.moveaxis(self.colours[np.asarray(values[0], np.intp)], 2, 0), np.uint8)
+
+
 def resolve(rule: StretchRule, dtype: np.dtype[np.generic]) -> StretchRule:
     """The rule that `auto` stands for with values of this type."""
     if rule != "auto":

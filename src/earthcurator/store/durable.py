@@ -87,8 +87,8 @@ class DurableTable:
             log.warning("version %d of %s cannot be read: %s", _version(manifest), self._table.name, error)
             self._set_aside(manifest)
             _tell(
-                f"{self._table.name}: the last, unfinished commit (version {_version(manifest)}) was torn and set aside "
-                f"in {self._quarantine}; everything before it is there. Run the last command again to redo it."
+                f"{self._table.name}: its last, unfinished commit was torn and set aside in {self._quarantine}; "
+                "everything before it is there. Run the last command again to redo it."
             )
             return False
         self.settle()

@@ -42,7 +42,7 @@ class Embeddings:
         return len(rows), _read(chips.table, rows)
 
     def add(self, facts: Sequence[Facts], vectors: NDArray[np.float32]) -> int:
-        """Store the vectors of these chips, `(n, d)` unit rows, durably and in one commit; returns how many were new."""
+        """Store the vectors of these chips, `(n, d)` unit rows, durably in one commit; returns how many were new."""
 
         def fresh() -> pa.Table | None:
             # Another process may have embedded some of these while we did.

@@ -36,6 +36,10 @@ class Files(Protocol):
         """Write or replace the file, durably and in one step."""
         ...
 
+    def claim(self, name: str) -> bool:
+        """True for the one program of several that may make what is called `name`."""
+        ...
+
     def names(self, folder: str) -> list[str]:
         """Names of the entries directly in a folder, sorted."""
         ...
@@ -58,10 +62,11 @@ class LocalFiles:
 
     storage_options: Mapping[str, str] = {}
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, cache: Path | None = None) -> None:
         self.root = root
         self.location = str(root)
-        self.cache = root / "cache"
+        writable = not root.exists() or os.access(root, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+        self.cache = root / "cache" if writable or cache is None else _cache_of(self.location, cache)
 
     def read(self, name: str) -> bytes | None:
         """The file's content, or None when there is none by that name."""
@@ -77,6 +82,11 @@ class LocalFiles:
         with _told(self.location):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_durably(path, content)
+
+    def claim(self, name: str) -> bool:
+        """True: whoever holds the lock is alone."""
+        del name
+        return True
 
     def names(self, folder: str) -> list[str]:
         """Names of the entries directly in a folder, sorted."""
@@ -117,7 +127,7 @@ class BucketFiles:
 
         self.location = url.rstrip("/")
         self.storage_options = storage_options
-        self.cache = cache / sha256(self.location.encode()).hexdigest()[:16]
+        self.cache = _cache_of(self.location, cache)
         options: dict[str, Any] = dict(storage_options)
         client = {"allow_http": True} if options.pop("allow_http", "") == "true" else {}
         self._store: ObjectStore = from_url(self.location, config=options, client_options=client)  # type: ignore[call-overload]  # the overloads are per scheme
@@ -134,6 +144,17 @@ class BucketFiles:
         """Write or replace the object."""
         with _bucket_told(self.location):
             self._store.put(name, content)
+
+    def claim(self, name: str) -> bool:
+        """True for the first program that asks, by a conditional put."""
+        from obstore.exceptions import AlreadyExistsError
+
+        with _bucket_told(self.location):
+            try:
+                self._store.put(f"claims/{name}", b"", mode="create")
+            except AlreadyExistsError:
+                return False
+        return True
 
     def names(self, folder: str) -> list[str]:
         """Names of the entries directly under a prefix, sorted."""
@@ -154,6 +175,11 @@ class BucketFiles:
         """No lock: Lance commits on object stores are conditional puts."""
         del wait
         return nullcontext(True)
+
+
+def _cache_of(location: str, caches: Path) -> Path:
+    """Where a project that cannot hold its own cache has it."""
+    return caches / sha256(location.encode()).hexdigest()[:16]
 
 
 @contextmanager

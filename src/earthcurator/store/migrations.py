@@ -54,7 +54,7 @@ def migrate(files: Files, *, steps: Mapping[int, Step] = STEPS, current: int = F
         raise StorageFailed(f"there is no project at {files.location}")
     if manifest["format"] > current:
         raise NewerFormat(
-            f"the project {files.location} has format {manifest['format']}, newer than the {current} this Curator knows",
+            f"{files.location} has format {manifest['format']}, newer than {current}, the newest this Curator knows",
             hint="upgrade: pip install --upgrade earthcurator",
         )
     while manifest["format"] < current:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +18,8 @@ from earthcurator.store.files import Files
 
 log = logging.getLogger(__name__)
 
+_LANCE_SOURCE = re.compile(r"(, /\S+\.rs:\d+:\d+)+$")  # where in Lance's source an error arose
+_OTHER_SECONDS = 30.0  # to wait for another program's new table
 _KEEP_OLD_VERSIONS = timedelta(days=1)  # another process may still be reading one
 
 
@@ -53,9 +57,9 @@ class Table:
             rows = make()
             if rows is None or rows.num_rows == 0:
                 return 0
-            mode = "create" if self._dataset is None else "append"
+            self._create()
             self._dataset = lance.write_dataset(
-                rows.cast(self._schema), self.uri, mode=mode, storage_options=self._options
+                rows.cast(self._schema), self.uri, mode="append", storage_options=self._options
             )
             self._settle()
             return int(rows.num_rows)
@@ -72,6 +76,26 @@ class Table:
     def tidy(self) -> None:
         """Remove versions that nobody reads any more. Rows are never touched."""
         self.change(lambda dataset: dataset.cleanup_old_versions(older_than=_KEEP_OLD_VERSIONS))
+
+    def _create(self) -> None:
+        """Make the table with no rows, unless it is there."""
+        if self._dataset is not None:
+            return
+        # Two programs that create one table at once on object storage overwrite each other (pylance 14): let one.
+        if self._files.claim(self.name):
+            lance.write_dataset(self._schema.empty_table(), self.uri, mode="create", storage_options=self._options)
+        else:
+            self._await_other()
+
+    def _await_other(self) -> None:
+        deadline = time.monotonic() + _OTHER_SECONDS
+        while self._open() is None:
+            if time.monotonic() > deadline:
+                raise StorageFailed(
+                    f"another program began to make {self.uri} and did not finish",
+                    hint=f"if none is running, delete {self._files.location}/claims/{self.name} and try again",
+                )
+            time.sleep(0.1)
 
     @property
     def _options(self) -> dict[str, str] | None:
@@ -127,7 +151,7 @@ def translated(uri: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
-        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        text = _LANCE_SOURCE.sub("", (str(error).strip() or type(error).__name__).splitlines()[0])
         if "ermission denied" in text or "AccessDenied" in text:
             raise NotAllowed(f"{uri}: {text}", hint="check the owner and mode of the project, or the keys") from error
         if "No space left" in text:

@@ -152,7 +152,8 @@ class StoredVectors:
                 "approx_mode": "accurate",
             },
         )
-        ids = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
+        with translated(self._dataset.uri):
+            ids = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
         rows: NDArray[np.int64] = self._first[ids >> 32] + (ids & 0xFFFFFFFF)
         return rows
 

@@ -34,6 +34,7 @@ class EncoderContract(ABC):
         return made
 
     def test_vectors_are_float32_unit_rows_of_the_stated_length(self) -> None:
+        """Vectors have the type, the length and the norm that indexes rely on."""
         encoder = self.encoder()
         vectors = encoder.encode(self.pictures(5))
         assert vectors.dtype == np.float32
@@ -41,30 +42,36 @@ class EncoderContract(ABC):
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
     def test_same_pictures_give_the_same_vectors(self) -> None:
+        """Encoding is deterministic, also across instances."""
         pictures = self.pictures(4)
         np.testing.assert_array_equal(self.encoder().encode(pictures), self.encoder().encode(pictures))
 
     def test_different_pictures_give_different_vectors(self) -> None:
+        """The encoder sees something."""
         first, second = self.encoder().encode(self.pictures(2))
         assert first @ second < 0.9999
 
     def test_vector_does_not_depend_on_the_rest_of_the_batch(self) -> None:
+        """A picture gets the same vector alone and in company."""
         encoder, pictures = self.encoder(), self.pictures(7)
         together = encoder.encode(pictures)
         alone = np.concatenate([encoder.encode(pictures[i : i + 1]) for i in range(len(pictures))])
         assert (together * alone).sum(axis=1).min() >= 0.9999
 
     def test_no_pictures_give_no_vectors(self) -> None:
+        """An empty batch is no special case for callers."""
         encoder = self.encoder()
         assert encoder.encode(self.pictures(0)).shape == (0, encoder.card.dim)
 
     def test_blank_pictures_have_vectors_too(self) -> None:
+        """Black, grey and white pictures have a direction too."""
         encoder = self.encoder()
         size = encoder.card.input_size
         blank = np.stack([np.full((size, size, 3), value, np.uint8) for value in (0, 127, 128, 255)])
         assert np.isfinite(encoder.encode(blank)).all()
 
     def test_threads_may_share_it(self) -> None:
+        """`embed` calls one encoder from all its threads."""
         encoder, pictures = self.encoder(), self.pictures(4)
         expected = encoder.encode(pictures)
         with ThreadPoolExecutor(4) as pool:
@@ -72,6 +79,7 @@ class EncoderContract(ABC):
                 np.testing.assert_allclose(vectors, expected, atol=1e-6)
 
     def test_id_is_twelve_hex_digits_and_stable(self) -> None:
+        """The id names the index, so it must not vary."""
         first, second = self.encoder().id, self.encoder().id
         assert first == second
         assert len(first) == 12

@@ -53,6 +53,21 @@ def tiny_onnx(
     )
 
 
+def row_means() -> bytes:
+    """Mean over the rows of a picture of any size: the length of its vectors follows from the input's."""
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["x"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["x"], ["means"], axes=[1], keepdims=0),
+        helper.make_node("Flatten", ["means"], ["vectors"]),
+    ]
+    return model(
+        nodes,
+        ("pictures", TensorProto.UINT8, ["n", "h", "w", 3]),
+        [("vectors", TensorProto.FLOAT, ["n", "d"])],
+        [],
+    )
+
+
 def model(
     nodes: list[onnx.NodeProto],
     given: tuple[str, int, Sequence[Side]],
