@@ -239,7 +239,7 @@ def curator(folder: Path) -> Figures:
         **{name: after[name] - before[name] for name in after},
         "open_and_first_query_ms": round(1000 * cold, 1),
         "exact": first.exact,
-        "lance": _lance(embeddings, folder) if vectors.indexed else None,
+        "lance": _lance(embeddings, ask, folder) if vectors.indexed else None,
         "filters": _filters(vectors, folder),
         "disk_bytes_per_vector": {
             "table and index": _bytes(folder / "embeddings") // len(vectors),
@@ -276,8 +276,12 @@ def _numbers(chips: Sequence[str]) -> NDArray[np.int64]:
     return np.array([int(chip.rpartition("/")[2]) for chip in chips], np.int64)
 
 
-def _lance(embeddings: Embeddings, folder: Path) -> Figures:
-    """Lance with the parameters we use, row ids only: what our own code adds is the difference."""
+def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
+    """Lance with the parameters we use, row ids only: what our own code adds is the difference.
+
+    `ratio` compares the two query by query, in turns, so that both meet the same neighbours and page cache. The first
+    `measure` of ours also pays for pages of the sidecar that are touched for the first time, which Lance has not.
+    """
     dataset = embeddings.table.dataset
     assert dataset is not None
 
@@ -292,7 +296,14 @@ def _lance(embeddings: Embeddings, folder: Path) -> Figures:
         ids: NDArray[np.int64] = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
         return (ids >> 32) * 50_000 + (ids & 0xFFFFFFFF)
 
-    return measure(ask, folder)
+    figures = measure(ask, folder)
+    spent = {ours: 0.0, ask: 0.0}
+    for number, query in enumerate(np.load(folder / "queries.npy")):
+        for each in (ours, ask) if number % 2 else (ask, ours):
+            began = time.process_time()
+            each(query)
+            spent[each] += time.process_time() - began
+    return {**figures, "ratio": round(spent[ours] / spent[ask], 2)}
 
 
 def _filters(vectors: StoredVectors, folder: Path) -> list[Figures]:
@@ -405,7 +416,10 @@ def verdict(report: Figures) -> Figures:
         "recall@100 (>= .985)": ours["recall@100"],
         "exact scan CPU / ours (>= 30 at 1M)": round(report["exact_scan"]["cpu_ms"] / ours["cpu_ms"], 1),
         "lowest filtered recall@100 (>= .98)": min(row["recall@100"] for row in ours["filters"]),
-        "our CPU / Lance alone (<= 1.3)": round(ours["cpu_ms"] / ours["lance"]["cpu_ms"], 2) if ours["lance"] else None,
+        "our CPU / Lance alone, in turns (<= 1.3)": ours["lance"]["ratio"] if ours["lance"] else None,
+        "our CPU / Lance alone, first touch": round(ours["cpu_ms"] / ours["lance"]["cpu_ms"], 2)
+        if ours["lance"]
+        else None,
     }
 
 

@@ -61,7 +61,7 @@ def run_demo(folder: Path, *, progress: Callable[[str], Progress]) -> Iterator[S
 
     truth = Truth(project, gzip.decompress((data / "lsmask_5min_i.bin").read_bytes()))
     example = truth.nearest_island(*START)
-    found = project.search(Query(positives=[example], k=48))
+    found = project.search(Query(positives=[example], k=32))
     hits = [hit.chip for hit in found.hits]
     _write_sheet(project, example, hits, truth, folder / "search.png")
     good = np.mean([truth.is_island(chip) for chip in hits])

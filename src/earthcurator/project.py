@@ -47,6 +47,7 @@ Progress = Callable[[int, int | None], None]
 _COMMIT_ROWS = 4096
 _COMMIT_BYTES = 64_000_000
 _COMMIT_SECONDS = 20.0
+_EXAMPLE_BYTES = 256_000_000
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -496,6 +497,8 @@ def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.stat().st_size > _EXAMPLE_BYTES:
+            raise BadInput(f"{path} is too large for an example", hint="cut a chip out of it, or import it as a scene")
         return path.read_bytes()
     except OSError as error:
         raise NotFound(f"{path} cannot be read: {error.strerror}") from error

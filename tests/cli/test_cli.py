@@ -119,6 +119,8 @@ def test_export_of_class_folders_and_of_a_label_file(shell: Shell, ready: Path, 
         (2, ["--project", "{ready}", "import", "{text}", "--bands", "red"], "red"),
         (2, ["--project", "{ready}", "export", "nothing.csv", "out"], "nothing.csv"),
         (2, ["--project", "{ready}", "export", "{text}", "out"], "chip and label"),
+        (2, ["--project", "{ready}", "export", "{twice}", "out"], "both smoke and clear"),
+        (2, ["--project", "{ready}", "export", "{short}", "out"], "line 2"),
         (2, ["--project", "{ready}", "encoders", "add", "{text}"], "ONNX"),
         (3, ["init", "{ready}"], "already"),
         (3, ["--project", "{ready}", "export", "folders", "{ready}"], "exists already"),
@@ -128,7 +130,10 @@ def test_bad_input_is_two_lines_and_the_right_code(
     shell: Shell, ready: Path, tmp_path: Path, code: int, arguments: list[str], error: str
 ) -> None:
     (tmp_path / "text.csv").write_text("just,text\n1,2\n")
-    filled = [argument.format(ready=ready, text=tmp_path / "text.csv") for argument in arguments]
+    (tmp_path / "twice.csv").write_text("chip,label\na,smoke\na,clear\n")
+    (tmp_path / "short.csv").write_text("chip,label\na\n")
+    files = {name: tmp_path / f"{name}.csv" for name in ("text", "twice", "short")}
+    filled = [argument.format(ready=ready, **files) for argument in arguments]
     got, out, err = shell(*filled)
     lines = err.strip().splitlines()
     assert got == code, err

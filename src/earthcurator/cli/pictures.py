@@ -134,11 +134,18 @@ def export(here: Here, task: str, out: Path, format_name: str, as_json: bool) ->
 def _labels(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise NotFound(f"{path} is not a file of labels", hint="name a CSV file, or write the word folders")
+    labels: dict[str, str] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         if not {"chip", "label"} <= set(rows.fieldnames or ()):
             raise BadInput(f"{path} has no columns named chip and label", hint="its first line must be: chip,label")
-        return {row["chip"]: row["label"] for row in rows}
+        for row in rows:
+            chip, label = row["chip"], row["label"]
+            if not chip or not label:
+                raise BadInput(f"line {rows.line_num} of {path} lacks a chip or a label")
+            if labels.setdefault(chip, label) != label:
+                raise BadInput(f"{path} says both {labels[chip]} and {label} of chip {chip}", hint="keep one of them")
+    return labels
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """Encoders from ONNX files, run by ONNX Runtime.
 
-A session has one thread, and several callers share it: on two cores two single-threaded callers embed 1.4 times as
-fast as one call on two threads (benchmarks/embed_throughput.py). What a file says about itself (vector length, input
-size and layout) is read from the file; a card may repeat it but not contradict it.
+A session has one thread, and several callers share it: per CPU-second, two single-threaded callers embed 1.1 to 1.7
+times as many pictures as one call on two threads (benchmarks/embed_throughput.py). What a file says about itself
+(vector length, input size and layout) is read from the file; a card may repeat it but not contradict it.
 """
 
 from __future__ import annotations

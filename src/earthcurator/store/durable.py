@@ -34,6 +34,8 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the folder's list of names durable."""
+    if os.name == "nt":
+        return  # Windows cannot open folders, and keeps names in a journal of its own
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

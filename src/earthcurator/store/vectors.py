@@ -104,8 +104,9 @@ class StoredVectors:
 
     def ids(self, rows: NDArray[np.int64]) -> list[str]:
         """Chip ids of these rows."""
-        ends, text = self._sidecar.id_end, self._sidecar.ids
-        return [text[ends[row - 1] if row else 0 : ends[row]].tobytes().decode() for row in rows.tolist()]
+        ends, text = self._sidecar.id_end, self._sidecar.ids.data
+        begins = np.where(rows > 0, ends[rows - 1], 0).tolist() if len(rows) else []
+        return [str(text[begin:end], "utf-8") for begin, end in zip(begins, ends[rows].tolist(), strict=True)]
 
     def row_of(self, chip: str) -> int | None:
         """Where this chip's vector is; None when it has none."""
