@@ -11,7 +11,7 @@ from earthcurator.errors import NotFound
 
 @pytest.mark.parametrize(
     ("pixels", "name"),
-    [(1, "lite0-64"), (64, "lite0-64"), (96, "lite0-64"), (97, "lite0-128"), (192, "lite0-128"), (193, "lite0-224")],
+    [(1, "lite0-64"), (64, "lite0-64"), (96, "lite0-64"), (97, "lite0-128"), (256, "lite0-128")],
 )
 def test_encoder_suits_the_size_of_the_chips(pixels: int, name: str) -> None:
     assert packaged_for(pixels) == name
