@@ -20,8 +20,8 @@ KILLS = 30
 # Small commits, so that a kill has many commits to fall into.
 PROGRAM = """
 import sys
-import earthcurator.project
-earthcurator.project._COMMIT_ROWS = 8
+from earthcurator.project import embedding, intake
+intake.COMMIT_ROWS = embedding.COMMIT_ROWS = 8
 from earthcurator.cli import main
 print("ready", flush=True)
 main(sys.argv[1:])

@@ -21,7 +21,7 @@ def test_newer_format_is_refused_with_a_sentence(project: ec.Project) -> None:
     assert "upgrade" in refused.value.hint
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"format": "one"}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"format": "one"}', b'{"format": 0}'])
 def test_damaged_manifest_is_refused_with_a_sentence(project: ec.Project, content: bytes) -> None:
     (Path(project.location) / "curator.json").write_bytes(content)
     with pytest.raises(StorageFailed, match=r"curator\.json"):

@@ -25,7 +25,7 @@ def encoders(context: click.Context, as_json: bool) -> None:
     here: Here = context.obj
     with here.open() as project:
         default = project.default_encoder
-        found = project.encoders()
+        found = project.encoders.list()
     if as_json:
         answer([{"id": entry.id, "default": entry.id == default, "card": entry.card} for entry in found])
         return
@@ -47,7 +47,7 @@ def show(here: Here, name: str) -> None:
     Example: curator encoders show lite0-128
     """
     with here.open() as project:
-        entry = project.find_encoder(name)
+        entry = project.encoders.find(name)
     answer({"id": entry.id, "card": entry.card})
 
 
@@ -64,7 +64,7 @@ def add(here: Here, model: Path, card: Path | None, make_default: bool, as_json:
     Example: curator encoders add dinov3.onnx --card dinov3.json --default
     """
     with here.open() as project:
-        entry = project.add_encoder(model, card)
+        entry = project.encoders.add(model, card)
         if make_default:
             project.set_default_encoder(entry.id)
     if as_json:

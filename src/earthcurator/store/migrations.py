@@ -37,7 +37,7 @@ def read_manifest(files: Files) -> dict[str, Any] | None:
             f"{files.location}/{MANIFEST} is damaged",
             hint='restore it from a backup, or write {"format": 1, "name": "NAME"} into it',
         ) from error
-    if not isinstance(number, int):
+    if not isinstance(number, int) or number < 1:
         raise StorageFailed(f"{files.location}/{MANIFEST} has no format number", hint="restore it from a backup")
     return dict(manifest)
 
@@ -57,6 +57,15 @@ def migrate(files: Files, *, steps: Mapping[int, Step] = STEPS, current: int = F
             f"{files.location} has format {manifest['format']}, newer than {current}, the newest this Curator knows",
             hint="upgrade: pip install --upgrade earthcurator",
         )
+    if manifest["format"] == current:
+        return manifest
+    with files.lock():
+        return _run(files, steps, current)
+
+
+def _run(files: Files, steps: Mapping[int, Step], current: int) -> dict[str, Any]:
+    manifest = read_manifest(files)
+    assert manifest is not None  # migrate() has read it; another program may have migrated it since
     while manifest["format"] < current:
         number = manifest["format"] + 1
         log.info("migrating %s to format %d", files.location, number)

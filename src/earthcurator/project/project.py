@@ -5,14 +5,10 @@ The command line, the web app and a notebook all call these methods.
 
 from __future__ import annotations
 
-import csv
 import statistics
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -25,69 +21,27 @@ from earthcurator import ingest, store
 from earthcurator.encoders import (
     Encoder,
     EncoderEntry,
-    OnnxEncoder,
-    card_from_json,
-    card_to_json,
     embed,
-    packaged_entries,
     packaged_for,
-    packaged_weights,
     prepare,
-    read_model,
 )
 from earthcurator.errors import BadInput, BadPicture, Conflict, NotFound
 from earthcurator.export import Labelled, write_dataset
-from earthcurator.models import Arrival, Chip, EncoderCard, Example, Hit, Hits, Quarantined, Query, Skipped
+from earthcurator.models import Chip, Example, Hit, Hits, Query
+from earthcurator.project.embedding import Embedded, VectorCommits
+from earthcurator.project.encoders import Encoders
+from earthcurator.project.intake import Imported, Intake
 from earthcurator.search import search
 from earthcurator.settings import Settings
 
 Progress = Callable[[int, int | None], None]
 """Called with how many are done and how many there are in all, if that is known."""
 
-_COMMIT_ROWS = 4096
-_COMMIT_BYTES = 64_000_000
-_COMMIT_SECONDS = 20.0
 _EXAMPLE_BYTES = 256_000_000
 
 
 def _silent(done: int, total: int | None) -> None:
     """The progress of someone who does not look."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """What an import did."""
-
-    added: int
-    """Chips that are new."""
-    present: int
-    """Chips that were in the project already, from the same file."""
-    skipped: int
-    """Windows of scenes that were left out as asked, having too little data."""
-    quarantined: Mapping[str, int]
-    """How many files were left out, by kind."""
-    report: str | None
-    """Where the list of those files is, with the reason of each (CSV); None when there are none."""
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Embedded:
-    """What an embedding run did."""
-
-    encoder: str
-    """Id of the encoder."""
-    name: str
-    """Its name for people."""
-    added: int
-    """Vectors that are new."""
-    total: int
-    """Vectors there are now."""
-    failed: Sequence[str]
-    """Ids of chips whose picture could not be decoded."""
-    indexed: bool
-    """Whether searches go through a vector index; below 300,000 vectors comparing all of them is as fast."""
-    seconds: float
 
 
 class Project:
@@ -98,8 +52,7 @@ class Project:
         self._settings = settings
         self._manifest = store.migrate(files)
         self.chips = store.Chips(files)
-        self._encoder_files = store.EncoderFiles(files)
-        self._loaded: dict[str, Encoder] = {}
+        self.encoders = Encoders(files)
         self._embeddings: dict[str, store.Embeddings] = {}
 
     def __enter__(self) -> Self:
@@ -112,7 +65,7 @@ class Project:
 
     def close(self) -> None:
         """Let go of encoders and caches. Nothing waits to be written: every change is durable when its call returns."""
-        self._loaded.clear()
+        self.encoders.close()
         self._embeddings.clear()
 
     @property
@@ -142,7 +95,7 @@ class Project:
         started = time.monotonic()
         sources = [Path(path) for path in paths]
         total = ingest.count_files(sources)
-        intake = _Intake(self.chips)
+        intake = Intake(self.chips)
         arrivals = ingest.arrivals(sources, scenes=scenes or ingest.SceneOptions(), threads=self._settings.threads)
         report = None
         try:
@@ -163,7 +116,7 @@ class Project:
             seconds=time.monotonic() - started,
         )
 
-    def _write_report(self, intake: _Intake) -> str | None:
+    def _write_report(self, intake: Intake) -> str | None:
         if not intake.quarantined:
             return None
         name = f"reports/import-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
@@ -172,66 +125,32 @@ class Project:
 
     # -- encoders ------------------------------------------------------------------------------------------------
 
-    def encoders(self) -> list[EncoderEntry]:
-        """The encoders that can be used here: those of the project and those that ship with Curator."""
-        own = [self._entry(encoder) for encoder in self._encoder_files.ids()]
-        known = {entry.id for entry in own}
-        shipped = [entry for entry in packaged_entries() if entry.id not in known]
-        return [*own, *shipped]
-
-    def add_encoder(self, model: Path, card: Path | None = None) -> EncoderEntry:
-        """Plug in an ONNX file; what its card does not say is read from the file."""
-        weights, made = read_model(model, card)
-        return self._keep(weights, made)
-
-    def set_default_encoder(self, name: str) -> EncoderEntry:
-        """Embed and search with this encoder from now on."""
-        entry = self.find_encoder(name)
-        self._remember(default_encoder=entry.id)
-        return entry
-
     @property
     def default_encoder(self) -> str | None:
         """Id of the encoder that is used unless another is named; None before the first embedding."""
         return self._manifest.get("default_encoder")
 
+    def set_default_encoder(self, name: str) -> EncoderEntry:
+        """Embed and search with this encoder from now on."""
+        entry = self.encoders.find(name)
+        self.encoders.load(entry)
+        with self._files.lock():
+            self._manifest = {**(store.read_manifest(self._files) or self._manifest), "default_encoder": entry.id}
+            store.write_manifest(self._files, self._manifest)
+        return entry
+
     def encoder(self, name: str | None = None) -> Encoder:
-        """An encoder by id, beginning of an id, or name; without one, the project's default."""
-        entry = self.find_encoder(name) if name else self._default_encoder()
-        if entry.id not in self._loaded:
-            self._loaded[entry.id] = OnnxEncoder(self._encoder_files.weights(entry.id), entry.card)
-        return self._loaded[entry.id]
+        """An encoder by name, id or beginning of an id; without one, the project's default."""
+        return self.encoders.load(self.encoders.find(name) if name else self._default_encoder())
 
     def _default_encoder(self) -> EncoderEntry:
         """The default, chosen by the size of the chips the first time it is needed."""
-        if not self._manifest.get("default_encoder"):
-            sides = [min(chip.width, chip.height) for chip in islice(self.chips.all(), 1000)]
-            if not sides:
-                raise Conflict(f"{self.location} has no chips yet", hint="bring some in first: curator import PATH")
-            self.set_default_encoder(packaged_for(round(statistics.median(sides))))
-        return self.find_encoder(self._manifest["default_encoder"])
-
-    def find_encoder(self, name: str) -> EncoderEntry:
-        """The encoder with this name, id or unique beginning of an id."""
-        found = [entry for entry in self.encoders() if name == entry.card.name or entry.id.startswith(name)]
-        if len(found) == 1:
-            return found[0] if found[0].id in self._encoder_files.ids() else self._keep_packaged(found[0])
-        if found:
-            raise BadInput(f"several encoders are called {name}", hint=f"use an id: {', '.join(e.id for e in found)}")
-        raise NotFound(f"there is no encoder {name} here", hint="`curator encoders` lists those that are there")
-
-    def _keep_packaged(self, entry: EncoderEntry) -> EncoderEntry:
-        # A copy: vectors stay searchable when a later Curator ships another default.
-        return self._keep(packaged_weights(entry.card.name), entry.card)
-
-    def _keep(self, weights: bytes, card: EncoderCard) -> EncoderEntry:
-        encoder = OnnxEncoder(weights, card)
-        self._encoder_files.add(encoder.id, weights, card_to_json(card))
-        self._loaded[encoder.id] = encoder
-        return EncoderEntry(encoder.id, card)
-
-    def _entry(self, encoder: str) -> EncoderEntry:
-        return EncoderEntry(encoder, card_from_json(self._encoder_files.card(encoder)))
+        if self.default_encoder is not None:
+            return self.encoders.find(self.default_encoder)
+        sides = [min(chip.width, chip.height) for chip in islice(self.chips.all(), 1000)]
+        if not sides:
+            raise Conflict(f"{self.location} has no chips yet", hint="bring some in first: curator import PATH")
+        return self.set_default_encoder(packaged_for(round(statistics.median(sides))))
 
     # -- embeddings ----------------------------------------------------------------------------------------------
 
@@ -243,7 +162,7 @@ class Project:
         total, waiting = embeddings.waiting(self.chips)
         progress(0, total)
         added, failed = 0, []
-        pending = _Vectors(embeddings)
+        pending = VectorCommits(embeddings)
         batches = embed(waiting, chosen, threads=self._settings.threads)
         try:
             for batch in batches:
@@ -361,129 +280,6 @@ class Project:
             if missing:
                 raise NotFound(f"{len(missing)} labelled chips are not in {self.location}, e.g. {min(missing)}")
             yield from (Labelled(chip, labels[chip.id]) for chip in chips)
-
-    def _remember(self, **facts: Any) -> None:
-        with self._files.lock():
-            self._manifest = {**store.migrate(self._files), **facts}
-            store.write_manifest(self._files, self._manifest)
-
-
-def open(location: str | Path | None = None, *, settings: Settings | None = None) -> Project:  # noqa: A001 - `ec.open`, as in xarray
-    """Open the project in a folder or at a URL; by default the one that `CURATOR_PROJECT` names, or this folder."""
-    settings = settings or Settings()
-    files = _files(location if location is not None else settings.project, settings)
-    if store.read_manifest(files) is None:
-        raise NotFound(
-            f"there is no project at {files.location}",
-            hint=f"make one with: curator init {files.location}",
-        )
-    return Project(files, settings)
-
-
-def create(location: str | Path, *, name: str | None = None, settings: Settings | None = None) -> Project:
-    """Make a new, empty project in a folder or at a URL, and open it."""
-    settings = settings or Settings()
-    files = _files(location, settings)
-    if store.read_manifest(files) is not None:
-        raise Conflict(f"there is a project at {files.location} already", hint="open it, or name another folder")
-    title = name or files.location.rstrip("/").rsplit("/", 1)[-1] or "project"
-    store.write_manifest(
-        files,
-        {"format": store.FORMAT, "name": title, "created": datetime.now(UTC).isoformat(), "default_encoder": None},
-    )
-    return Project(files, settings)
-
-
-def _files(location: str | Path, settings: Settings) -> store.Files:
-    if "://" in str(location):
-        scheme = str(location).partition("://")[0]
-        if scheme not in {"s3", "gs", "az"}:
-            raise BadInput(f"{location}: projects live in folders or at s3://, gs:// or az://, not {scheme}://")
-        return store.BucketFiles(str(location), storage_options=settings.storage_options(), cache=settings.cache)
-    return store.LocalFiles(Path(location).expanduser().absolute(), cache=settings.cache)
-
-
-class _Intake:
-    """Collects arrivals into commits, and tells apart what is new, what is there, and what is a duplicate."""
-
-    def __init__(self, chips: store.Chips) -> None:
-        self.added = 0
-        self.present = 0
-        self.skipped = 0
-        self.quarantined: Counter[str] = Counter()
-        self.report = StringIO()
-        self._rows = csv.writer(self.report)
-        self._rows.writerow(["origin", "kind", "reason"])
-        self._chips = chips
-        self._waiting: dict[str, Arrival] = {}
-        self._bytes = 0
-        self._since = time.monotonic()
-
-    def take(self, item: Arrival | Quarantined | Skipped) -> None:
-        if isinstance(item, Skipped):
-            self.skipped += 1
-            return
-        if isinstance(item, Quarantined):
-            self._leave_out(item)
-            return
-        twin = self._waiting.get(item.chip.id)
-        if twin is not None:
-            self._leave_out_twin(item.chip, twin.chip)
-            return
-        self._waiting[item.chip.id] = item
-        self._bytes += len(item.picture)
-        full = len(self._waiting) >= _COMMIT_ROWS or self._bytes >= _COMMIT_BYTES
-        if full or time.monotonic() - self._since > _COMMIT_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Commit what waits."""
-        arrivals = list(self._waiting.values())
-        self._waiting.clear()
-        self._bytes = 0
-        known = self._chips.ids.known(arrival.chip.id for arrival in arrivals)
-        self._sort_known([arrival.chip for arrival in arrivals if arrival.chip.id in known])
-        if new := [arrival for arrival in arrivals if arrival.chip.id not in known]:
-            self.added += self._chips.add(new)
-        self._since = time.monotonic()
-
-    def _sort_known(self, chips: Sequence[Chip]) -> None:
-        there = {chip.id: chip for chip in self._chips.get([chip.id for chip in chips])}
-        for chip in chips:
-            self._leave_out_twin(chip, there[chip.id])
-
-    def _leave_out_twin(self, chip: Chip, twin: Chip) -> None:
-        if chip.origin == twin.origin:
-            self.present += 1
-        else:
-            self._leave_out(Quarantined(chip.origin, "duplicate", f"the same picture as {twin.origin}"))
-
-    def _leave_out(self, item: Quarantined) -> None:
-        self.quarantined[item.kind] += 1
-        self._rows.writerow([item.origin, item.kind, item.reason])
-
-
-class _Vectors:
-    """Collects vectors into commits."""
-
-    def __init__(self, embeddings: store.Embeddings) -> None:
-        self._embeddings = embeddings
-        self._facts: list[store.Facts] = []
-        self._vectors: list[NDArray[np.float32]] = []
-        self._since = time.monotonic()
-
-    def take(self, facts: Sequence[store.Facts], vectors: NDArray[np.float32]) -> None:
-        self._facts += facts
-        self._vectors.append(vectors)
-        if len(self._facts) >= 4 * _COMMIT_ROWS or time.monotonic() - self._since > _COMMIT_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Commit what waits."""
-        if self._facts:
-            self._embeddings.add(self._facts, np.concatenate(self._vectors))
-        self._facts, self._vectors = [], []
-        self._since = time.monotonic()
 
 
 def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
