@@ -269,7 +269,7 @@ def _fill(embeddings: Embeddings, folder: Path) -> None:
             "layer": [f"layer {number}" for number in layer[part]],
             "folder": pa.nulls(len(rows[part]), pa.string()),
         }
-        embeddings.table.append(lambda columns=columns: pa.table(columns))  # type: ignore[misc]
+        embeddings.table.append(pa.table(columns))
 
 
 def _numbers(chips: Sequence[str]) -> NDArray[np.int64]:

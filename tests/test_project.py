@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,26 @@ def test_search_sees_what_another_process_added(filled: ec.Project, make_picture
     chip = next(filled.chips.all())
     assert filled.search(ec.Query(positives=[chip], k=99)).searched == 27
     assert len(filled.chips.get([hit.chip for hit in filled.search(ec.Query(positives=[chip], k=99)).hits])) == 27
+
+
+def test_many_threads_search_one_project_while_it_grows(filled: ec.Project, make_pictures: Callable[..., Path]) -> None:
+    chips = list(filled.chips.all())
+    more = make_pictures(40, root="more", start=200)
+
+    def look(number: int) -> str:
+        return filled.search(ec.Query(positives=[chips[number % 24]], k=3)).hits[0].chip
+
+    with ThreadPoolExecutor(6) as pool:
+        found = [pool.submit(look, number) for number in range(200)]
+        filled.import_pictures([more])
+        filled.embed()
+        assert [one.result() for one in found] == [chips[number % 24].id for number in range(200)]
+    assert filled.search(ec.Query(positives=[chips[0]], k=99)).searched == 64
+
+
+def test_a_long_text_is_no_chip_and_no_traceback(filled: ec.Project) -> None:
+    with pytest.raises(NotFound, match="neither a file nor a chip"):
+        filled.search(ec.Query(positives=["x" * 300]))
 
 
 def test_scene_with_a_box_gives_chips_with_places(project: ec.Project, tmp_path: Path) -> None:

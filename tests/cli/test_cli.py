@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,13 +173,13 @@ def test_read_only_project_is_not_allowed_and_says_so(
 def test_ctrl_c_keeps_what_was_done(tmp_path: Path, make_pictures: Callable[..., Path]) -> None:
     folder = make_pictures(2000)
     ec.create(tmp_path / "stopped").close()
-    (tmp_path / "stopped/.lock").unlink()  # made anew when the import begins
+    shutil.rmtree(tmp_path / "stopped/locks")  # made anew when the import begins
     process = subprocess.Popen(
         [sys.executable, "-m", "earthcurator", "--project", str(tmp_path / "stopped"), "import", str(folder)],
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not (tmp_path / "stopped/.lock").exists() and process.poll() is None:
+    while not (tmp_path / "stopped/locks").exists() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)

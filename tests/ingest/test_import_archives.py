@@ -144,3 +144,13 @@ def test_truncated_archive_keeps_what_came_before(tmp_path: Path, name: str) -> 
     arrived, (refused,) = import_all(path)
     assert 1 <= len(arrived) <= 4
     assert (refused.origin, refused.kind) == (str(path), "truncated")
+
+
+def test_zip_of_a_version_to_come_is_quarantined(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "new.zip", {"a.png": picture()})
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 6] = 99  # "version needed to extract"
+    path.write_bytes(data)
+    (refused,) = arrivals([path])
+    assert isinstance(refused, Quarantined)
+    assert count_files([path]) == 1

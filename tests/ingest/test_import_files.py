@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import subprocess
 import sys
 import threading
 import zlib
@@ -229,3 +230,18 @@ def test_interrupt_stops_the_threads(tmp_path: Path) -> None:
 
 def test_empty_folder_has_nothing(tmp_path: Path) -> None:
     assert import_all(tmp_path) == ([], [])
+
+
+def test_tree_deeper_than_recursion_goes(tmp_path: Path) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(1200):  # step by step: the whole path is too long to be named at once
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+    finally:
+        os.close(here)
+    items = list(arrivals([tmp_path]))
+    assert all(isinstance(item, Quarantined) for item in items)
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)  # shutil.rmtree recurses

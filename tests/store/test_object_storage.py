@@ -13,7 +13,7 @@ import earthcurator as ec
 from earthcurator.errors import Conflict, NotFound, StorageFailed
 from earthcurator.models import Arrival, Chip
 from earthcurator.settings import Settings
-from earthcurator.store import Chips
+from earthcurator.store import Chips, tables
 from earthcurator.store.files import BucketFiles
 
 
@@ -73,15 +73,52 @@ def test_four_writers_lose_nothing(s3_settings: Settings, url: str) -> None:
     ec.create(url).close()
 
     def write(writer: int) -> int:
-        files = BucketFiles(url, storage_options=s3_settings.storage_options(), cache=s3_settings.cache)
-        chips = Chips(files)
+        chips = chips_at(url, s3_settings)
         return sum(chips.add([_arrival(f"{writer}-{number}")]) for number in range(8))
 
     with ThreadPoolExecutor(4) as writers:
         assert sum(writers.map(write, range(4))) == 32
+    assert len(ids_at(url)) == len(set(ids_at(url))) == 32
+
+
+def test_four_writers_of_the_same_chips_double_nothing(s3_settings: Settings, url: str) -> None:
+    ec.create(url).close()
+
+    def write(_: int) -> int:
+        chips = chips_at(url, s3_settings)
+        return sum(chips.add([_arrival(f"{batch}-{number}") for number in range(5)]) for batch in range(6))
+
+    with ThreadPoolExecutor(4) as writers:
+        assert sum(writers.map(write, range(4))) == 30
+    assert len(ids_at(url)) == len(set(ids_at(url))) == 30
+
+
+def test_a_program_that_died_before_it_made_a_table_blocks_nobody(
+    s3_settings: Settings, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ec.create(url).close()
+    chips = chips_at(url, s3_settings)
+    files_at(url, s3_settings).claim("chips")
+    monkeypatch.setattr(tables, "_OTHER_SECONDS", 0.2)
+    assert chips.add([_arrival("one")]) == 1
+
+
+def test_keys_of_one_cloud_are_not_given_to_another(s3_settings: Settings, tmp_path: Path) -> None:
+    files = BucketFiles("gs://bucket/project", storage_options=s3_settings.storage_options(), cache=tmp_path)
+    assert files.storage_options == {}
+
+
+def files_at(url: str, settings: Settings) -> BucketFiles:
+    return BucketFiles(url, storage_options=settings.storage_options(), cache=settings.cache)
+
+
+def chips_at(url: str, settings: Settings) -> Chips:
+    return Chips(files_at(url, settings))
+
+
+def ids_at(url: str) -> list[str]:
     with ec.open(url) as project:
-        ids = [chip.id for chip in project.chips.all()]
-    assert len(ids) == len(set(ids)) == 32
+        return [chip.id for chip in project.chips.all()]
 
 
 def _arrival(name: str) -> Arrival:

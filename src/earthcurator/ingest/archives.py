@@ -48,7 +48,7 @@ def members(path: Path) -> Iterator[Member | Quarantined]:
     read = _zip_members if path.name.lower().endswith(_ZIP) else _tar_members
     try:
         yield from read(path)
-    except _DAMAGE as exc:
+    except _UNREADABLE as exc:
         yield _damaged(readable(str(path)), exc)
 
 
@@ -63,7 +63,7 @@ def count_members(path: Path) -> int:
             while (header := archive.next()) is not None:
                 count += not header.isdir() and _is_wanted(header.name)
                 archive.members.clear()  # type: ignore[attr-defined]  # see below
-    except _DAMAGE:
+    except _UNREADABLE:
         count += 1  # the word on the damage
     return count
 

@@ -40,12 +40,6 @@ def walk(paths: Sequence[Path]) -> Iterator[Found | Quarantined]:
     return _walk_roots(roots)
 
 
-def _walk_roots(roots: Sequence[Path]) -> Iterator[Found | Quarantined]:
-    entered: set[tuple[int, int]] = set()
-    for root in roots:
-        yield from _walk(root, None, root, entered)
-
-
 def is_wanted(name: str) -> bool:
     """False for hidden files, clutter of operating systems, and sidecars such as world files and metadata."""
     lowered = name.lower()
@@ -57,22 +51,38 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _walk(path: Path, folder: str | None, root: Path, entered: set[tuple[int, int]]) -> Iterator[Found | Quarantined]:
+def _walk_roots(roots: Sequence[Path]) -> Iterator[Found | Quarantined]:
+    entered: set[tuple[int, int]] = set()
+    for root in roots:
+        # Iterators on a stack instead of recursion: trees may be deeper than Python's limit.
+        waiting: list[Iterator[tuple[Path, str | None]]] = [iter([(root, None)])]
+        while waiting:
+            for path, folder in waiting[-1]:
+                found = _look(path, folder, root, entered)
+                if isinstance(found, Found | Quarantined):
+                    yield found
+                else:
+                    waiting.append(found)
+                    break
+            else:
+                waiting.pop()
+
+
+def _look(
+    path: Path, folder: str | None, root: Path, entered: set[tuple[int, int]]
+) -> Found | Quarantined | Iterator[tuple[Path, str | None]]:
+    """What lies at a path; for a folder, what is in it and the class folder of that."""
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
-            yield Found(path, status.st_size, folder)
-            return
+            return Found(path, status.st_size, folder)
         if not stat.S_ISDIR(status.st_mode):
-            yield Quarantined(readable(str(path)), "not a picture", "this is a device, pipe or socket, not a file")
-            return
+            return Quarantined(readable(str(path)), "not a picture", "this is a device, pipe or socket, not a file")
         if (status.st_dev, status.st_ino) in entered:  # a link back up, or a second way in
-            return
+            return iter(())
         entered.add((status.st_dev, status.st_ino))
         names = sorted(filter(is_wanted, os.listdir(path)))  # noqa: PTH208  # names alone: a million paths are heavy
     except OSError as exc:
-        yield Quarantined(readable(str(path)), "unreadable", f"it cannot be opened: {exc.strerror or exc}")
-        return
+        return Quarantined(readable(str(path)), "unreadable", f"it cannot be opened: {exc.strerror or exc}")
     inside = None if path == root else readable(path.name)
-    for name in names:
-        yield from _walk(path / name, inside, root, entered)
+    return ((path / name, inside) for name in names)

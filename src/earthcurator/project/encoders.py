@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 from earthcurator.encoders import (
     Encoder,
@@ -24,6 +25,7 @@ class Encoders:
     def __init__(self, files: Files) -> None:
         self._files = EncoderFiles(files)
         self._loaded: dict[str, Encoder] = {}
+        self._loading = Lock()
 
     def list(self) -> list[EncoderEntry]:
         """Those of the project, then those that ship with Curator."""
@@ -54,11 +56,12 @@ class Encoders:
 
         With the copy, its vectors stay searchable when a later Curator ships another.
         """
-        if entry.id not in self._loaded:
-            if entry.id not in self._files.ids():
-                self._files.add(entry.id, packaged_weights(entry.card.name), card_to_json(entry.card))
-            self._loaded[entry.id] = OnnxEncoder(self._files.weights(entry.id), entry.card)
-        return self._loaded[entry.id]
+        with self._loading:
+            if entry.id not in self._loaded:
+                if entry.id not in self._files.ids():
+                    self._files.add(entry.id, packaged_weights(entry.card.name), card_to_json(entry.card))
+                self._loaded[entry.id] = OnnxEncoder(self._files.weights(entry.id), entry.card)
+            return self._loaded[entry.id]
 
     def close(self) -> None:
         """Let go of those that are loaded."""

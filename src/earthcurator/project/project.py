@@ -5,12 +5,14 @@ The command line, the web app and a notebook all call these methods.
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
@@ -54,6 +56,7 @@ class Project:
         self.chips = store.Chips(files)
         self.encoders = Encoders(files)
         self._embeddings: dict[str, store.Embeddings] = {}
+        self._opening = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +137,7 @@ class Project:
         """Embed and search with this encoder from now on."""
         entry = self.encoders.find(name)
         self.encoders.load(entry)
-        with self._files.lock():
+        with self._files.lock("project"):
             self._manifest = {**(store.read_manifest(self._files) or self._manifest), "default_encoder": entry.id}
             store.write_manifest(self._files, self._manifest)
         return entry
@@ -187,9 +190,10 @@ class Project:
 
     def embeddings(self, encoder: Encoder) -> store.Embeddings:
         """The vectors of this encoder."""
-        if encoder.id not in self._embeddings:
-            self._embeddings[encoder.id] = store.Embeddings(self._files, encoder.id, encoder.card.dim)
-        return self._embeddings[encoder.id]
+        with self._opening:
+            if encoder.id not in self._embeddings:
+                self._embeddings[encoder.id] = store.Embeddings(self._files, encoder.id, encoder.card.dim)
+            return self._embeddings[encoder.id]
 
     # -- search --------------------------------------------------------------------------------------------------
 
@@ -228,7 +232,7 @@ class Project:
     def _vector(self, example: Example, encoder: Encoder) -> NDArray[np.float32]:
         if isinstance(example, np.ndarray):
             return _unit(example, encoder.card.dim)
-        if isinstance(example, str) and not Path(example).is_file():
+        if isinstance(example, str) and not _is_file(example):
             example = self.chip(example)
         if isinstance(example, Chip):
             vectors = self.embeddings(encoder).index.open()
@@ -250,7 +254,7 @@ class Project:
         """The bytes of a picture that was given as a chip, a chip's id, a path or the bytes themselves."""
         if isinstance(example, bytes):
             return example
-        if isinstance(example, Path) or (isinstance(example, str) and Path(example).is_file()):
+        if isinstance(example, Path) or (isinstance(example, str) and _is_file(example)):
             return _read(Path(example))
         chip = example if isinstance(example, Chip) else self.chip(example)
         pictures = self.chips.pictures([chip.id])
@@ -289,6 +293,10 @@ def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
     if not np.isfinite(norm) or norm == 0:
         raise BadInput("the example vector is zero or not finite")
     return (vector / norm).astype(np.float32)
+
+
+def _is_file(name: str) -> bool:
+    return os.path.isfile(name)  # noqa: PTH113 - Path.is_file raises when a text is too long for a name
 
 
 def _read(path: Path) -> bytes:

@@ -54,17 +54,11 @@ class Chips:
 
     def add(self, arrivals: Sequence[Arrival]) -> int:
         """Store the chips that are not there yet, durably and in one commit; returns how many were new."""
-
-        def fresh() -> pa.Table | None:
-            known = self.ids.known(arrival.chip.id for arrival in arrivals)
-            new = {arrival.chip.id: arrival for arrival in arrivals if arrival.chip.id not in known}
-            return _table(new.values()) if new else None
-
-        return self.table.append(fresh)
+        return self.table.append(_table({arrival.chip.id: arrival for arrival in arrivals}.values()))
 
     def find(self, name: str) -> str:
         """The id that `name` is, or that it is the unique beginning of (at least 6 characters)."""
-        if self.ids.known([name]):
+        if list(self._rows([name], ["id"])):
             return name
         found = self.ids.starting_with(name, limit=2) if len(name) >= 6 else []
         if len(found) == 1:

@@ -10,26 +10,58 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
 
 from earthcurator.errors import ProjectHealed, StorageFailed
 
 log = logging.getLogger(__name__)
 
 _MANIFEST = "*.manifest"
+_MOST_TORN = 5
+"""Commits that a program of ours can leave unpromised when it dies; more of them unreadable is another trouble."""
+
+
+class Torn(Exception):
+    """A version's files are not what its manifest says."""
+
+
+class Versions(Protocol):
+    """How healing looks into a table."""
+
+    def check(self, version: int) -> None:
+        """See that this version opens and has all of its data files. Raises Torn."""
+        ...
+
+    def read(self, older: int, version: int) -> None:
+        """Read all that `version` added to `older`. Raises Torn."""
+        ...
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """Replace the file in one step that survives a power cut: beside, sync, rename, sync the folder."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and those above it, durably."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -62,46 +94,81 @@ class DurableTable:
         sync_folder(self._table)
         sync_folder(self._table.parent)
         self._synced.update(new)
-        self._promise(self._newest())
+        self._promise(max(self._manifests(), key=_version))
 
-    def heal(self, verify: Callable[[int, int], None]) -> None:
-        """Bring the newest manifest back to what was promised, or to something newer that can be read.
-
-        `verify(promised, version)` reads everything that `version` added since `promised` and raises when it cannot.
-        """
-        promised = self._promised()
-        version = _version(promised) if promised else 0
+    def heal(self, versions: Versions) -> None:
+        """Bring the table back to what was promised, or to something newer that can be read."""
         self._drop_broken_hint()
-        for manifest in sorted(self._manifests(), key=_version, reverse=True):
-            if _version(manifest) <= version:
-                break
-            if self._adopt(manifest, version, verify):
-                return
-        if promised is not None:
-            self._restore(promised)
+        manifests = sorted(self._manifests(), key=_version, reverse=True)
+        promised = self._promised()
+        if promised is None:
+            self._begin_record(manifests, versions)
+            return
+        newer = [manifest for manifest in manifests if _version(manifest) > _version(promised)]
+        if not self._adopt_one(newer, promised, versions):
+            self._restore(promised, versions)
 
-    def _adopt(self, manifest: Path, promised: int, verify: Callable[[int, int], None]) -> bool:
-        """Keep a version that was committed but not yet promised, if all of it can be read."""
-        # A killed program leaves such a version: whole after kill -9, maybe torn after a power cut.
-        try:
-            verify(promised, _version(manifest))
-        except Exception as error:  # noqa: BLE001 - whatever Lance raises on torn files means the same here
-            log.warning("version %d of %s cannot be read: %s", _version(manifest), self._table.name, error)
-            self._set_aside(manifest)
-            _tell(
-                f"{self._table.name}: its last, unfinished commit was torn and set aside in {self._quarantine}; "
-                "everything before it is there. Run the last command again to redo it."
+    def _begin_record(self, manifests: list[Path], versions: Versions) -> None:
+        """A table without a record (copied without it, say): its newest version that opens is what it is."""
+        if manifests and not self._keep_first_whole(manifests, versions):
+            raise StorageFailed(f"no version of {self._table} can be opened", hint="restore the folder from a backup")
+
+    def _adopt_one(self, newer: list[Path], promised: Path, versions: Versions) -> bool:
+        """Keep the newest of the versions that were committed but not promised, and can be read whole.
+
+        A killed program leaves such a version: whole after kill -9, maybe torn after a power cut.
+        """
+        for manifest in newer[:_MOST_TORN]:
+            try:
+                # The promised manifest itself may be the broken one; then there is nothing to compare with.
+                self._put_back(promised)
+                versions.read(_version(promised), _version(manifest))
+            except Torn as torn:
+                log.warning("version %d of %s: %s", _version(manifest), self._table.name, torn)
+                self._set_aside(manifest)
+                _tell(
+                    f"{self._table.name}: its last, unfinished commit was torn and set aside in {self._quarantine}; "
+                    "everything before it is there. Run the last command again to redo it."
+                )
+            else:
+                self.settle()
+                return True
+        if len(newer) > _MOST_TORN:
+            raise StorageFailed(
+                f"the newest {_MOST_TORN} versions of {self._table} cannot be read; older ones were left as they are",
+                hint="check the disk, then run the command again; or restore the folder from a backup",
             )
-            return False
-        self.settle()
-        return True
+        return False
 
-    def _restore(self, promised: Path) -> None:
+    def _restore(self, promised: Path, versions: Versions) -> None:
         """Put the promised manifest back where it is missing or differs from its synced copy."""
+        if not self._put_back(promised):
+            return
+        try:
+            versions.check(_version(promised))
+        except Torn as torn:
+            # A folder that was copied while a program wrote to it has a newer record than data.
+            self._set_aside(self._table / "_versions" / promised.name)
+            older = sorted(self._manifests(), key=_version, reverse=True)
+            if not self._keep_first_whole(older, versions):
+                raise StorageFailed(
+                    f"{self._table} has no version whose files are all there ({torn})", hint="restore it from a backup"
+                ) from torn
+            _tell(
+                f"{self._table.name}: files of its last commits are missing, it is back at an earlier one. "
+                "Run the commands that filled it again: they add what is missing."
+            )
+        else:
+            _tell(
+                f"{self._table.name}: its newest manifest was damaged and was restored from its copy. Nothing was lost."
+            )
+
+    def _put_back(self, promised: Path) -> bool:
+        """Make the promised manifest what its copy says; True when it was not."""
         manifest = self._table / "_versions" / promised.name
         content = promised.read_bytes()
         if manifest.exists() and manifest.read_bytes() == content:
-            return
+            return False
         if not manifest.parent.is_dir():
             raise StorageFailed(
                 f"{self._table} is missing although it was there at version {_version(promised)}",
@@ -110,14 +177,30 @@ class DurableTable:
         if manifest.exists():
             self._set_aside(manifest)
         write_durably(manifest, content)
-        _tell(f"{self._table.name}: its newest manifest was damaged and was restored from its copy. Nothing was lost.")
+        self._drop_hint()
+        return True
+
+    def _keep_first_whole(self, manifests: list[Path], versions: Versions) -> bool:
+        """Promise the first of these versions that opens and has its files; those before it are set aside."""
+        torn = []
+        for manifest in manifests[:_MOST_TORN]:
+            try:
+                versions.check(_version(manifest))
+            except Torn as error:
+                log.warning("version %d of %s: %s", _version(manifest), self._table.name, error)
+                torn.append(manifest)
+            else:
+                for bad in torn:
+                    self._set_aside(bad)
+                self.settle()
+                return True
+        return False
 
     def _promised(self) -> Path | None:
-        copies = sorted(self._record.glob(_MANIFEST), key=_version)
-        return copies[-1] if copies else None
+        return max(self._record.glob(_MANIFEST), key=_version, default=None)
 
     def _promise(self, manifest: Path) -> None:
-        self._record.mkdir(parents=True, exist_ok=True)
+        make_folder(self._record)
         older = [copy for copy in self._record.glob(_MANIFEST) if copy.name != manifest.name]
         write_durably(self._record / manifest.name, manifest.read_bytes())
         for copy in older:
@@ -126,12 +209,9 @@ class DurableTable:
     def _manifests(self) -> list[Path]:
         return [path for path in (self._table / "_versions").glob(_MANIFEST) if path.stem.isdigit()]
 
-    def _newest(self) -> Path:
-        return max(self._manifests(), key=_version)
-
     def _set_aside(self, manifest: Path) -> None:
-        self._quarantine.mkdir(parents=True, exist_ok=True)
-        manifest.replace(self._quarantine / f"{self._table.stem}-{manifest.name}")
+        make_folder(self._quarantine)
+        manifest.replace(self._quarantine / f"{self._table.stem}-{time.time_ns()}-{manifest.name}")
         sync_folder(manifest.parent)
         self._drop_hint()
 
@@ -159,7 +239,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _sync_file(path: Path) -> None:
     try:
-        handle = os.open(path, os.O_RDONLY)
+        # Windows flushes only what is open for writing.
+        handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     except FileNotFoundError:
         return  # a temporary file of another writer, or one cleaned up since
     try:

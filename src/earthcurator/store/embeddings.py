@@ -43,14 +43,7 @@ class Embeddings:
 
     def add(self, facts: Sequence[Facts], vectors: NDArray[np.float32]) -> int:
         """Store the vectors of these chips, `(n, d)` unit rows, durably in one commit; returns how many were new."""
-
-        def fresh() -> pa.Table | None:
-            # Another process may have embedded some of these while we did.
-            known = self.ids.known(chip["id"] for chip in facts)
-            new = [row for row, chip in enumerate(facts) if chip["id"] not in known]
-            return self._rows([facts[row] for row in new], vectors[new]) if new else None
-
-        return self.table.append(fresh)
+        return self.table.append(self._rows(facts, vectors))
 
     def _rows(self, facts: Sequence[Facts], vectors: NDArray[np.float32]) -> pa.Table:
         flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float16).ravel())

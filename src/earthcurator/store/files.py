@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from filelock import FileLock, Timeout
 
 from earthcurator.errors import NotAllowed, StorageFailed
-from earthcurator.store.durable import DurableTable, write_durably
+from earthcurator.store.durable import DurableTable, make_folder, write_durably
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -52,8 +55,8 @@ class Files(Protocol):
         """What makes this table's commits durable; None where the storage itself does."""
         ...
 
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """Held by the one process that changes tables; gives False when it is taken and we do not wait for it."""
+    def lock(self, name: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """Held by the one program that changes what is called `name`; False when it is taken and we do not wait."""
         ...
 
 
@@ -80,7 +83,7 @@ class LocalFiles:
         """Write or replace the file, durably and in one step."""
         path = self.root / name
         with _told(self.location):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             write_durably(path, content)
 
     def claim(self, name: str) -> bool:
@@ -102,14 +105,14 @@ class LocalFiles:
         return DurableTable(self.root / f"{table}.lance", self.root / "commits" / table, self.root / "quarantine")
 
     @contextmanager
-    def lock(self, *, wait: bool = True) -> Iterator[bool]:
-        """Held by the one process that changes tables. The system frees it when that process dies."""
-        lock = FileLock(self.root / ".lock", timeout=-1 if wait else 0)
+    def lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        """Held by the one program that changes what is called `name`. The system frees it when that program dies."""
+        path = self.root / "locks" / f"{name.replace('/', '-')}.lock"
+        lock = FileLock(path)
         with _told(self.location):
             try:
-                lock.acquire()
-            except Timeout:
-                pass
+                path.parent.mkdir(exist_ok=True)
+                _acquire(lock, path, wait=wait)
             except OSError:
                 if wait:
                     raise  # without waiting, a folder that cannot be written is one we only read
@@ -126,11 +129,12 @@ class BucketFiles:
         from obstore.store import from_url
 
         self.location = url.rstrip("/")
-        self.storage_options = storage_options
+        self.storage_options = storage_options if url.startswith("s3://") else {}
         self.cache = _cache_of(self.location, cache)
-        options: dict[str, Any] = dict(storage_options)
+        options: dict[str, Any] = dict(self.storage_options)
         client = {"allow_http": True} if options.pop("allow_http", "") == "true" else {}
-        self._store: ObjectStore = from_url(self.location, config=options, client_options=client)  # type: ignore[call-overload]  # the overloads are per scheme
+        with _bucket_told(self.location):
+            self._store: ObjectStore = from_url(self.location, config=options, client_options=client)  # type: ignore[call-overload]  # the overloads are per scheme
 
     def read(self, name: str) -> bytes | None:
         """The object's content, or None when there is none by that name."""
@@ -171,10 +175,20 @@ class BucketFiles:
         """Object stores acknowledge only what is durable."""
         del table
 
-    def lock(self, *, wait: bool = True) -> AbstractContextManager[bool]:
-        """No lock: Lance commits on object stores are conditional puts."""
-        del wait
+    def lock(self, name: str, *, wait: bool = True) -> AbstractContextManager[bool]:
+        """No lock: Lance commits on object stores are conditional puts, and it compares ids with what others put."""
+        del name, wait
         return nullcontext(True)
+
+
+def _acquire(lock: FileLock, path: Path, *, wait: bool) -> None:
+    """Take the lock; say so when that takes long."""
+    try:
+        lock.acquire(timeout=5 if wait else 0)
+    except Timeout:
+        if wait:
+            log.warning("waiting for another program to finish with %s", path)
+            lock.acquire()
 
 
 def _cache_of(location: str, caches: Path) -> Path:

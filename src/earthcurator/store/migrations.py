@@ -59,7 +59,7 @@ def migrate(files: Files, *, steps: Mapping[int, Step] = STEPS, current: int = F
         )
     if manifest["format"] == current:
         return manifest
-    with files.lock():
+    with files.lock("project"):
         return _run(files, steps, current)
 
 

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from earthcurator.errors import StorageFailed
 from earthcurator.store.durable import write_durably
+from earthcurator.store.tables import Fragment, fragments_of, translated
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +49,6 @@ _COLUMNS: dict[str, np.dtype[Any]] = {
     "id_hash": np.dtype(np.uint32),
     "id_end": np.dtype(np.int64),  # where this row's id ends in the text of all ids
 }
-
-Fragment = tuple[int, int, str]
-"""One piece of a Lance table: its number, how many rows it has, its data file (whose name is never used again)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +92,6 @@ class _State:
         """Bytes of each file that count; what follows is the rest of an interrupted append."""
         columns = {name: self.rows * dtype.itemsize for name, dtype in _COLUMNS.items()}
         return {"vectors": self.rows * self.dim * 4, "ids": self.id_bytes, **columns}
-
-
-def fragments_of(dataset: lance.LanceDataset | None) -> list[Fragment]:
-    """The pieces of a table in the order of its rows."""
-    if dataset is None:
-        return []
-    pieces = [fragment.metadata for fragment in dataset.get_fragments()]
-    return [(piece.id, piece.num_rows, piece.files[0].path) for piece in pieces]
 
 
 def open_sidecar(cache: Path, dataset: lance.LanceDataset | None, dim: int) -> Sidecar:
@@ -164,7 +154,7 @@ def _extend(cache: Path, state: _State, dataset: lance.LanceDataset, fragments: 
 def _read(dataset: lance.LanceDataset, fragment: Fragment, state: _State) -> Iterator[dict[str, NDArray[Any]]]:
     """The columns of a fragment, a batch at a time."""
     names = ["id", "vector", "time", "lon", "lat", "layer", "folder"]
-    for batch in dataset.get_fragment(fragment[0]).to_batches(columns=names, batch_size=_BATCH):
+    for batch in _batches(dataset, fragment, names):
         ids = [chip.encode() for chip in batch["id"].to_pylist()]
         ends = state.id_bytes + np.cumsum([len(chip) for chip in ids], dtype=np.int64)
         state.id_bytes = int(ends[-1])
@@ -179,6 +169,11 @@ def _read(dataset: lance.LanceDataset, fragment: Fragment, state: _State) -> Ite
             "layer": _coded(batch["layer"], state.layers),
             "folder": _coded(batch["folder"], state.folders),
         }
+
+
+def _batches(dataset: lance.LanceDataset, fragment: Fragment, names: list[str]) -> Iterator[pa.RecordBatch]:
+    with translated(dataset.uri):  # a table that cannot be read is not the cache's fault
+        yield from dataset.get_fragment(fragment[0]).to_batches(columns=names, batch_size=_BATCH)
 
 
 def _unit(column: pa.Array, dim: int) -> NDArray[np.float32]:

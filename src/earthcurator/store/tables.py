@@ -7,33 +7,43 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 
 import lance
 import pyarrow as pa
 
-from earthcurator.errors import NotAllowed, StorageFailed
+from earthcurator.errors import CuratorError, NotAllowed, StorageFailed
+from earthcurator.store.durable import Torn
 from earthcurator.store.files import Files
 
 log = logging.getLogger(__name__)
 
-_LANCE_SOURCE = re.compile(r"(, /\S+\.rs:\d+:\d+)+$")  # where in Lance's source an error arose
-_OTHER_SECONDS = 30.0  # to wait for another program's new table
-_KEEP_OLD_VERSIONS = timedelta(days=1)  # another process may still be reading one
+_LANCE_NOISE = re.compile(r"^LanceError\(\w+\): |(, /\S+\.rs:\d+:\d+)+$")  # its own name, and places in its source
+_OTHER_SECONDS = 10.0  # to wait for another program's new table
+_KEPT_VERSIONS = 20  # readers ask for the newest before each search
+_TRIES = 5
+
+Fragment = tuple[int, int, str]
+"""One piece of a table: its number, how many rows it has, its data file (whose name is never used again)."""
 
 
 class Table:
-    """Rows of one kind. Several threads and processes may read while one process appends."""
+    """Rows with unique ids. Several threads and processes may read while others append.
+
+    A dataset that was handed out never changes: pylance cannot share one that does between threads.
+    """
 
     def __init__(self, files: Files, name: str, schema: pa.Schema) -> None:
         self.name = name
         self.uri = files.uri(name)
         self._files = files
-        self._schema = schema
+        self._schema = _with_unique_ids(schema)
         self._durable = files.durable(name)
-        self._heal()
-        self._dataset: lance.LanceDataset | None = self._open()
+        self._healed = False
+        self._opening = Lock()
+        self._dataset: lance.LanceDataset | None = None
+        self._open_healed()
 
     @property
     def dataset(self) -> lance.LanceDataset | None:
@@ -42,60 +52,62 @@ class Table:
 
     def refresh(self) -> None:
         """See what other processes have committed since."""
-        if self._dataset is None:
-            self._dataset = self._open()
-        else:
-            with translated(self.uri):
-                self._dataset.checkout_latest()
+        with self._opening, translated(self.uri):
+            if self._dataset is None:
+                self._dataset = self._open()
+            elif (latest := self._dataset.latest_version) != self._dataset.version:
+                self._dataset = self._dataset.checkout_version(latest)
 
-    def append(self, make: Callable[[], pa.Table | None]) -> int:
-        """Append the rows that `make` gives and return how many.
+    def append(self, rows: pa.Table) -> int:
+        """Append the rows whose ids are not in the table yet, in one durable commit; returns how many were new.
 
-        `make` runs while we are the only local writer and `dataset` is current, so it can leave out what is there.
+        Ids in `rows` differ. Lance checks them against rows that others commit at the same time, too.
         """
         with self._alone():
-            rows = make()
-            if rows is None or rows.num_rows == 0:
-                return 0
             self._create()
-            self._dataset = lance.write_dataset(
-                rows.cast(self._schema), self.uri, mode="append", storage_options=self._options
-            )
+            merge = self._latest().merge_insert("id").when_not_matched_insert_all()
+            counts = merge.execute(rows.cast(self._schema))
             self._settle()
-            return int(rows.num_rows)
+        self.refresh()
+        return int(counts["num_inserted_rows"])
 
     def change(self, action: Callable[[lance.LanceDataset], object]) -> None:
         """Run an action that commits by itself (an index build, say) and make it durable."""
+        if self._dataset is None:
+            return
         with self._alone():
-            if self._dataset is None:
-                return
-            action(self._dataset)
-            self._dataset.checkout_latest()
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    action(self._latest())
+                    break
+                except OSError as error:
+                    # On object storage another program may have done the same work at the same time.
+                    if "etryable commit conflict" not in str(error) or attempt == _TRIES:
+                        raise
+                    log.info("%s was changed by another program, trying again", self.uri)
             self._settle()
+        self.refresh()
 
     def tidy(self) -> None:
         """Remove versions that nobody reads any more. Rows are never touched."""
-        self.change(lambda dataset: dataset.cleanup_old_versions(older_than=_KEEP_OLD_VERSIONS))
+        self.change(lambda dataset: dataset.cleanup_old_versions(retain_versions=_KEPT_VERSIONS))
 
     def _create(self) -> None:
         """Make the table with no rows, unless it is there."""
-        if self._dataset is not None:
+        if self._open() is not None:
             return
         # Two programs that create one table at once on object storage overwrite each other (pylance 14): let one.
-        if self._files.claim(self.name):
+        if self._files.claim(self.name) or not self._made_by_other():
             lance.write_dataset(self._schema.empty_table(), self.uri, mode="create", storage_options=self._options)
-        else:
-            self._await_other()
 
-    def _await_other(self) -> None:
+    def _made_by_other(self) -> bool:
+        """Wait for the program that claimed the table to make it. One that takes this long has died."""
         deadline = time.monotonic() + _OTHER_SECONDS
-        while self._open() is None:
-            if time.monotonic() > deadline:
-                raise StorageFailed(
-                    f"another program began to make {self.uri} and did not finish",
-                    hint=f"if none is running, delete {self._files.location}/claims/{self.name} and try again",
-                )
+        while time.monotonic() < deadline:
+            if self._open() is not None:
+                return True
             time.sleep(0.1)
+        return False
 
     @property
     def _options(self) -> dict[str, str] | None:
@@ -103,46 +115,80 @@ class Table:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._files.lock(), translated(self.uri):
-            self.refresh()
+        with self._files.lock(self.name), translated(self.uri):
+            if not self._healed:
+                self._heal()
             yield
+
+    def _latest(self) -> lance.LanceDataset:
+        """A dataset of our own, that an action may change."""
+        return lance.dataset(self.uri, storage_options=self._options)
 
     def _settle(self) -> None:
         if self._durable is not None:
             self._durable.settle()
 
     def _open(self) -> lance.LanceDataset | None:
-        with translated(self.uri):
-            try:
-                return lance.dataset(self.uri, storage_options=self._options)
-            except ValueError as error:
-                # Lance has one exception type for everything; only this message means "nothing here yet".
-                if "was not found" in str(error):
-                    return None
-                raise
+        try:
+            return self._latest()
+        except ValueError as error:
+            # Lance has one exception type for everything; only this message means "nothing here yet".
+            if "was not found" in str(error):
+                return None
+            raise
+
+    # -- healing -------------------------------------------------------------------------------------------------
+
+    def _open_healed(self) -> None:
+        if self._durable is None or not Path(self.uri).parent.exists():
+            self.refresh()
+            return
+        with self._files.lock(self.name, wait=False) as alone, translated(self.uri):
+            if alone:
+                self._heal()
+        try:
+            self.refresh()
+        except StorageFailed:
+            # Another program is at work here. Is the table broken, or did we look in the middle of its commit?
+            with self._alone():
+                pass
+            self.refresh()
 
     def _heal(self) -> None:
-        if self._durable is None or not Path(self.uri).parent.exists():
-            return
-        with self._files.lock(wait=False) as alone:
-            if alone:  # otherwise a living process is at work here, and it has healed the table already
-                self._durable.heal(self._verify)
+        if self._durable is not None:
+            self._durable.heal(self)
+        self._healed = True
 
-    def _verify(self, promised: int, version: int) -> None:
-        """Read all that a version added, so that a torn file shows now and not in a year."""
-        newer = lance.dataset(self.uri, version=version)
-        if newer.version != version:
-            raise StorageFailed(f"manifest {version} of {self.uri} is empty")
-        older = lance.dataset(self.uri, version=promised) if promised else None
-        known = {fragment.fragment_id for fragment in older.get_fragments()} if older else set()
-        for fragment in newer.get_fragments():
-            if fragment.fragment_id not in known:
-                for _ in fragment.to_batches(batch_size=256):
-                    pass
-        known_indices = {index.uuid for index in _indices(older)} if older else set()
-        for index in _indices(newer):
-            if index.uuid not in known_indices:
-                _check_index_files(Path(self.uri) / "_indices" / str(index.uuid))
+    def check(self, version: int) -> None:
+        """See that this version opens and has all of its data files. Raises Torn."""
+        with _torn():
+            dataset = lance.dataset(self.uri, version=version)
+            if dataset.version != version:
+                raise Torn("the manifest is empty")
+            for _, _, file in fragments_of(dataset):
+                if not (Path(self.uri) / "data" / file).exists():
+                    raise Torn(f"its data file {file} is missing")
+
+    def read(self, older: int, version: int) -> None:
+        """Read all that `version` added to `older`, so that a torn file shows now and not in a year. Raises Torn."""
+        self.check(version)
+        with _torn():
+            newer, before = (lance.dataset(self.uri, version=number) for number in (version, older))
+            known = set(fragments_of(before))
+            for piece, fragment in zip(fragments_of(newer), newer.get_fragments(), strict=True):
+                if piece not in known:
+                    for _ in fragment.to_batches(batch_size=256):
+                        pass
+            for index in _index_ids(newer) - _index_ids(before):
+                _check_index_files(Path(self.uri) / "_indices" / index)
+
+
+def fragments_of(dataset: lance.LanceDataset | None) -> list[Fragment]:
+    """The pieces of a dataset in the order of its rows."""
+    if dataset is None:
+        return []
+    pieces = [fragment.metadata for fragment in dataset.get_fragments()]
+    return [(piece.id, piece.num_rows, piece.files[0].path) for piece in pieces]
 
 
 @contextmanager
@@ -150,8 +196,10 @@ def translated(uri: str) -> Iterator[None]:
     """The one gate where Lance's exceptions become ours."""
     try:
         yield
+    except CuratorError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
-        text = _LANCE_SOURCE.sub("", (str(error).strip() or type(error).__name__).splitlines()[0])
+        text = _LANCE_NOISE.sub("", (str(error).strip() or type(error).__name__).splitlines()[0])
         if "ermission denied" in text or "AccessDenied" in text:
             raise NotAllowed(f"{uri}: {text}", hint="check the owner and mode of the project, or the keys") from error
         if "No space left" in text:
@@ -161,9 +209,28 @@ def translated(uri: str) -> Iterator[None]:
         raise StorageFailed(f"{uri}: {text}", hint=hint) from error
 
 
-def _indices(dataset: lance.LanceDataset) -> Iterator[lance.IndexSegmentDescription]:
-    for index in dataset.describe_indices():
-        yield from index.segments
+@contextmanager
+def _torn() -> Iterator[None]:
+    """Tell what is wrong with the files from what is wrong with the machine right now."""
+    try:
+        yield
+    except Torn:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        # "(os error 24)": too many open files, no permission, a failing disk. The next try may go well.
+        if getattr(error, "errno", None) or "(os error" in str(error):
+            raise
+        raise Torn(_LANCE_NOISE.sub("", str(error).splitlines()[0])) from error
+
+
+def _with_unique_ids(schema: pa.Schema) -> pa.Schema:
+    """Have Lance refuse two concurrent commits of one id: without this, both land (measured, pylance 14)."""
+    key = {b"lance-schema:unenforced-primary-key": b"true"}
+    return schema.set(schema.get_field_index("id"), schema.field("id").with_metadata(key))
+
+
+def _index_ids(dataset: lance.LanceDataset) -> set[str]:
+    return {str(segment.uuid) for index in dataset.describe_indices() for segment in index.segments}
 
 
 def _check_index_files(folder: Path) -> None:
@@ -171,4 +238,4 @@ def _check_index_files(folder: Path) -> None:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4))
             if file.read() != b"LANC":
-                raise StorageFailed(f"index file {path} is torn")
+                raise Torn(f"index file {path} is cut short")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from earthcurator.geo import contains
 from earthcurator.models import Filter
-from earthcurator.store.sidecar import MISSING_TIME, Fragment, Sidecar, fragments_of, open_sidecar
-from earthcurator.store.tables import Table, translated
+from earthcurator.store.sidecar import MISSING_TIME, Sidecar, open_sidecar
+from earthcurator.store.tables import Fragment, Table, fragments_of, translated
 
 log = logging.getLogger(__name__)
 
