@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from earthcurator import project as projects
 from earthcurator.errors import Conflict, NotFound
-from earthcurator.export import Tile, contact_sheet
+from earthcurator.export import Tile, contact_sheet, result_page
 from earthcurator.ingest import SceneOptions
 from earthcurator.models import Box, Chip, Query
 from earthcurator.project import Progress, Project
@@ -63,7 +63,7 @@ def run_demo(folder: Path, *, progress: Callable[[str], Progress]) -> Iterator[S
     example = truth.nearest_island(*START)
     found = project.search(Query(positives=[example], k=32))
     hits = [hit.chip for hit in found.hits]
-    _write_sheet(project, example, hits, truth, folder / "search.png")
+    _show(project, example, hits, truth, folder)
     good = np.mean([truth.is_island(chip) for chip in hits])
     base = truth.islands / len(project.chips)
     yield Stage(
@@ -76,7 +76,7 @@ def run_demo(folder: Path, *, progress: Callable[[str], Progress]) -> Iterator[S
     yield Stage(
         "labels",
         f"{len(labels):,} in {ROUNDS} rounds found {sum(labels.values()):,} of {truth.islands:,} islands; "
-        f"the classifier's precision is {precision:.2f} and its recall {recall:.2f}",
+        f"with what the classifier says of the rest: precision {precision:.2f}, recall {recall:.2f}",
         clock.lap(),
     )
 
@@ -188,13 +188,19 @@ def _reaching_edge(land: NDArray[np.bool_]) -> NDArray[np.bool_]:
         reached = grown
 
 
-def _write_sheet(project: Project, example: Chip, hits: list[str], truth: Truth, path: Path) -> None:
+def _show(project: Project, example: Chip, hits: list[str], truth: Truth, folder: Path) -> None:
+    """Draw the search as a contact sheet and as a page."""
     pictures = project.chips.pictures([example.id, *hits])
     tiles = [
         Tile(pictures[chip], f"{number}  {'island' if truth.is_island(chip) else 'other'}")
         for number, chip in enumerate(hits, 1)
     ]
-    path.write_bytes(contact_sheet([Tile(pictures[example.id], "Hawaii")], tiles, title="Like this one"))
+    examples = [Tile(pictures[example.id], "Hawaii")]
+    (folder / "search.png").write_bytes(contact_sheet(examples, tiles, title="Like this one"))
+    page = result_page(
+        examples, tiles, title="Islands", summary="What one picture of Hawaii finds in NASA's Blue Marble"
+    )
+    (folder / "search.html").write_text(page, encoding="utf-8")
 
 
 def _project(folder: Path) -> Project:

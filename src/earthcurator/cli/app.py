@@ -69,7 +69,7 @@ def curator(context: click.Context, project: str | None, debug: bool) -> None:
 
     \b
     Start with:
-      curator demo                     see the whole of it on NASA imagery, in about two minutes
+      curator demo                     see the whole of it on NASA imagery, in about a minute
       curator init fires               make a project
       curator --project fires import PICTURES
       curator --project fires embed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,10 +36,9 @@ def demo(folder: Path, as_json: bool) -> None:
     if as_json:
         answer(stages)
         return
-    click.echo(
-        f"{'done':<11} in {time.monotonic() - started:.0f} s. Look at {folder / 'search.png'}, or search yourself:"
-    )
-    click.echo(f"curator --project {folder} search {folder}/dataset/imagefolder/island/*.png --html found.html")
+    click.echo(f"{'done':<11} in {time.monotonic() - started:.0f} s. Look at {folder / 'search.png'}, then search:")
+    example = min((folder / "dataset" / "imagefolder" / "island").iterdir())
+    click.echo(shlex.join(["curator", "--project", str(folder), "search", str(example), "--html", "found.html"]))
 
 
 commands = {"demo": demo}

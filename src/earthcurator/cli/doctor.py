@@ -43,7 +43,7 @@ def doctor(here: Here, as_json: bool) -> None:
     Example: curator doctor
              curator --project fires doctor
     """
-    findings = [*_machine(), *_packages(), *_project(here)]
+    findings = [*_machine(here), *_packages(), *_project(here)]
     if as_json:
         answer(findings)
     else:
@@ -57,11 +57,12 @@ def doctor(here: Here, as_json: bool) -> None:
     say("everything that is needed works")
 
 
-def _machine() -> Iterator[Finding]:
+def _machine(here: Here) -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    free = shutil.disk_usage(Path.cwd()).free
+    folder = Path(here.location or ".")
+    free = shutil.disk_usage(folder if folder.is_dir() else Path.cwd()).free
     state = "ok" if free > _LITTLE_SPACE else "broken"
-    yield Finding("disk", state, f"{free / 1e9:,.0f} GB free here", "" if state == "ok" else "free some space")
+    yield Finding("disk", state, f"{free / 1e9:,.1f} GB free", "" if state == "ok" else "free some space")
 
 
 def _packages() -> Iterator[Finding]:
