@@ -17,6 +17,7 @@ from earthcurator.encoders import packaged_for
 pytestmark = pytest.mark.slow
 
 KILLS = 30
+PICTURES = 120  # new ones before each kill
 # Small commits, so that a kill has many commits to fall into.
 PROGRAM = """
 import sys
@@ -47,44 +48,53 @@ def run(project: Path, *command: str, kill_after: float | None = None) -> float:
     return time.monotonic() - started
 
 
-def kill_many(project: Path, *command: str, undisturbed: float) -> None:
-    rng = random.Random(0)
-    for _ in range(KILLS):
-        run(project, *command, kill_after=rng.uniform(0.1, undisturbed))
+def stored(project: Path) -> tuple[list[str], list[str]]:
+    """Ids of the chips, and of the vectors."""
+    with ec.open(project) as here:
+        embeddings = here.embeddings(here.encoder(packaged_for(32)))
+        dataset = embeddings.table.dataset
+        vectors = dataset.to_table(columns=["id"])["id"].to_pylist() if dataset else []
+        return [chip.id for chip in here.chips.all()], vectors
 
 
 @pytest.fixture
-def twin(tmp_path: Path, make_pictures: Callable[..., Path]) -> tuple[Path, Path]:
-    """A folder of 300 pictures and an empty project."""
+def killed(tmp_path: Path) -> Path:
+    """An empty project."""
     ec.create(tmp_path / "killed").close()
-    return make_pictures(300), tmp_path / "killed"
+    return tmp_path / "killed"
 
 
-def test_import_survives_kill_at_any_moment(twin: tuple[Path, Path], tmp_path: Path) -> None:
-    pictures, killed = twin
-    ec.create(tmp_path / "calm").close()
-    seconds = run(tmp_path / "calm", "import", str(pictures))
-    kill_many(killed, "import", str(pictures), undisturbed=seconds)
+def test_import_survives_kill_at_any_moment(killed: Path, make_pictures: Callable[..., Path]) -> None:
+    pictures = make_pictures(PICTURES)
+    usual = run(killed, "import", str(pictures))
+    rng, unfinished = random.Random(0), 0
+    for number in range(1, KILLS + 1):
+        make_pictures(PICTURES, start=number * PICTURES)  # new work for each kill
+        run(killed, "import", str(pictures), kill_after=rng.uniform(0.2, 1.0) * usual)
+        unfinished += len(stored(killed)[0]) < (number + 1) * PICTURES
     run(killed, "import", str(pictures))
-    with ec.open(killed) as project, ec.open(tmp_path / "calm") as calm:
-        chips = [chip.id for chip in project.chips.all()]
-        assert sorted(chips) == sorted(chip.id for chip in calm.chips.all())
-        assert len(set(chips)) == len(chips) == 300
+    chips, _ = stored(killed)
+    assert len(set(chips)) == len(chips) == (KILLS + 1) * PICTURES
+    assert unfinished >= KILLS // 3  # or the kills came too late to mean anything
 
 
-def test_embed_survives_kill_at_any_moment(twin: tuple[Path, Path], tmp_path: Path) -> None:
-    pictures, killed = twin
-    run(killed, "import", str(pictures))
-    ec.create(tmp_path / "calm").close()
-    run(tmp_path / "calm", "import", str(pictures))
-    seconds = run(tmp_path / "calm", "embed")
-    kill_many(killed, "embed", undisturbed=seconds)
+def test_embed_survives_kill_at_any_moment(killed: Path, make_pictures: Callable[..., Path]) -> None:
+    def add(number: int) -> None:
+        folder = make_pictures(PICTURES, root=f"batch{number}", start=number * PICTURES)
+        with ec.open(killed) as project:
+            project.import_pictures([folder])
+
+    add(0)
+    usual = run(killed, "embed")
+    rng, unfinished = random.Random(0), 0
+    for number in range(1, KILLS + 1):
+        add(number)
+        run(killed, "embed", kill_after=rng.uniform(0.2, 1.0) * usual)
+        unfinished += len(stored(killed)[1]) < (number + 1) * PICTURES
     run(killed, "embed")
+    chips, vectors = stored(killed)
+    assert len(vectors) == len(set(vectors)) == (KILLS + 1) * PICTURES
+    assert set(vectors) == set(chips)
     with ec.open(killed) as project:
-        embeddings = project.embeddings(project.encoder(packaged_for(32)))
-        assert embeddings.table.dataset is not None
-        ids = embeddings.table.dataset.to_table(columns=["id"])["id"].to_pylist()
-        assert len(ids) == len(set(ids)) == 300
-        assert set(ids) == {chip.id for chip in project.chips.all()}
-        chip = next(project.chips.all())
-        assert project.search(ec.Query(positives=[chip], k=1)).hits[0].chip == chip.id
+        assert project.search(ec.Query(positives=[chips[0]], k=1)).hits[0].chip == chips[0]
+    assert unfinished >= KILLS // 3

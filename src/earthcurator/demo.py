@@ -76,7 +76,7 @@ def run_demo(folder: Path, *, progress: Callable[[str], Progress]) -> Iterator[S
     yield Stage(
         "labels",
         f"{len(labels):,} in {ROUNDS} rounds found {sum(labels.values()):,} of {truth.islands:,} islands; "
-        f"with what the classifier says of the rest: precision {precision:.2f}, recall {recall:.2f}",
+        f"alone, the classifier has precision {precision:.2f} and recall {recall:.2f}",
         clock.lap(),
     )
 
@@ -141,7 +141,6 @@ def _label(project: Project, example: Chip, truth: Truth) -> tuple[dict[str, boo
         unsure = rest[np.argsort(np.abs(probability[rest] - 0.5))][: BATCH - len(likely)]
         labelled += [*likely.tolist(), *unsure.tolist()]
     said = _fit(all_vectors[labelled], islands[labelled])(all_vectors) > 0.5
-    said[labelled] = islands[labelled]
     hit = (said & islands).sum()
     labels = {ids[row]: bool(islands[row]) for row in labelled}
     return labels, float(hit / max(1, said.sum())), float(hit / max(1, islands.sum()))
@@ -206,6 +205,8 @@ def _show(project: Project, example: Chip, hits: list[str], truth: Truth, folder
 def _project(folder: Path) -> Project:
     manifest = read_manifest(LocalFiles(folder))
     if manifest is None:
+        if folder.exists() and any(folder.iterdir()):
+            raise Conflict(f"{folder} is not empty and holds no demo", hint="curator demo NEW_FOLDER")
         return projects.create(folder, name=NAME)
     if manifest["name"] != NAME:
         raise Conflict(f"{folder} holds another project, {manifest['name']}", hint="curator demo NEW_FOLDER")

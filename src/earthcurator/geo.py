@@ -31,16 +31,6 @@ def parse_box(text: str) -> Box:
     return Box(west=west, south=south, east=east, north=north)
 
 
-def split(box: Box) -> tuple[Box, ...]:
-    """The box as one part, or as two where it crosses the antimeridian; no part crosses it."""
-    if not box.crosses_antimeridian:
-        return (box,)
-    return (
-        Box(west=box.west, south=box.south, east=180, north=box.north),
-        Box(west=-180, south=box.south, east=box.east, north=box.north),
-    )
-
-
 def contains(box: Box, longitude: ArrayLike, latitude: ArrayLike) -> NDArray[np.bool_]:
     """Which points lie in the box, edges included. The two arrays are broadcast; NaN lies nowhere."""
     longitude, latitude = np.asarray(longitude), np.asarray(latitude)

@@ -85,7 +85,7 @@ class Chip:
     tile: str | None = None
     """Position in the source's tile grid, if it came from one."""
     valid: float = 1.0
-    """Share of pixels that carry data, 0 to 1. Fill colour and alpha both count as missing."""
+    """Share of pixels that carry data, 0 to 1. Transparent pixels and a scene's declared no-data count as missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,12 @@ class Skipped:
     """Path of the scene, with the window."""
 
 
+def _refuse_text(values: object) -> None:
+    """A text is a sequence too, of letters; nobody means that."""
+    if isinstance(values, str | bytes):
+        raise BadInput(f"{values!r:.60} stands where a list belongs", hint="put it into brackets: [...]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which chips a search may return. Every condition that is set must hold."""
@@ -136,6 +142,8 @@ class Filter:
                 raise BadDates(f"{instant} has no time zone", hint="use datetime(..., tzinfo=timezone.utc)")
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise BadDates(f"{self.start} is not before {self.end}", hint="give the earlier date first")
+        for names in (self.layers, self.folders):
+            _refuse_text(names)
 
     def __bool__(self) -> bool:
         return self != Filter()
@@ -162,7 +170,9 @@ class Query:
     """0 ranks by score alone; towards 1 each hit is also chosen to differ from those before it."""
 
     def __post_init__(self) -> None:
-        if not self.positives:
+        for examples in (self.positives, self.negatives):
+            _refuse_text(examples)
+        if not len(self.positives):
             raise BadInput("a search needs at least one positive example")
         if self.k < 1:
             raise BadInput(f"k must be at least 1, not {self.k}")
@@ -179,7 +189,7 @@ class Hit:
     chip: str
     """Id of the chip."""
     score: float
-    """-1 to 1; 1 is the same picture as a positive example."""
+    """-1 to 1. Without negatives, 1 is the same picture as a positive example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +201,8 @@ class Hits:
     """True when every chip was compared; False when a vector index chose the candidates."""
     searched: int
     """How many chips passed the filter."""
+    waiting: int
+    """How many chips of the project have no vector of this encoder yet, and could not be found."""
     encoder: str
     """Id of the encoder whose vectors were compared."""
 

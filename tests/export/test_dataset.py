@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from earthcurator.errors import BadInput, Conflict
+from earthcurator.errors import BadInput, Conflict, StorageFailed
 from earthcurator.export import Labelled, write_dataset
 from earthcurator.export.imagefolder import safe_name
 from earthcurator.models import Box, Chip
@@ -95,9 +95,9 @@ def test_existing_folder_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_a_failed_export_leaves_nothing(tmp_path: Path) -> None:
     def broken(ids: object) -> dict[str, bytes]:
-        raise OSError("disk gone")
+        raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="disk gone"):
+    with pytest.raises(StorageFailed, match="No space left"):
         write_dataset("imagefolder", tmp_path / "out", [labelled("a", "x")], broken)
     assert list(tmp_path.iterdir()) == []
 

@@ -116,7 +116,7 @@ def _fail(message: str, hint: str, *, code: int) -> None:
 
 
 def _fail_interrupted() -> None:
-    say("interrupted: what was done is kept; run the same command again to continue")
+    say("interrupted: run the same command again to continue; finished work is kept")
     sys.exit(INTERRUPTED)
 
 

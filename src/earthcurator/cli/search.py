@@ -8,7 +8,7 @@ import click
 
 from earthcurator.cli.app import Here
 from earthcurator.cli.output import answer, say, table
-from earthcurator.errors import NotAllowed
+from earthcurator.errors import BadInput, NotAllowed
 from earthcurator.export import Tile, contact_sheet, result_page
 from earthcurator.geo import parse_box
 from earthcurator.models import Chip, Filter, Hits, Query
@@ -69,6 +69,7 @@ def search(
         if as_json:
             answer(
                 {
+                    "waiting": found.waiting,
                     "exact": found.exact,
                     "searched": found.searched,
                     "encoder": found.encoder,
@@ -78,6 +79,10 @@ def search(
         else:
             table(["score", "chip", "place", "time", "folder", "from"], _rows(found, chips))
             say(_summary(found))
+            if not found.searched:
+                say("no chip passes the filter; what is not known of a chip passes no filter on it")
+            if found.waiting:
+                say(f"{found.waiting:,} chips have no vector yet and were not searched: run curator embed")
         if html or sheet:
             _draw(project, query, found, chips, html=html, sheet=sheet)
 
@@ -143,8 +148,10 @@ def _draw(
 def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
+    except PermissionError as error:
+        raise NotAllowed(f"{path} may not be written by this user", hint="choose another place") from error
     except OSError as error:
-        raise NotAllowed(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
+        raise BadInput(f"{path} cannot be written: {error.strerror}", hint="choose another place") from error
     say(f"wrote {path}")
 
 

@@ -40,7 +40,7 @@ def fields_from_json(data: bytes) -> dict[str, Any]:
     """The JSON object itself, whose fields are still to be checked."""
     try:
         found = json.loads(data)
-    except ValueError as exc:  # also UnicodeDecodeError
+    except (ValueError, RecursionError) as exc:  # also UnicodeDecodeError
         raise BadEncoder(
             f"the encoder card is not JSON: {exc}", hint="see one with: curator encoders show lite0-128"
         ) from exc

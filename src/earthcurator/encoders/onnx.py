@@ -113,6 +113,8 @@ def read_model(model: Path, card: Path | None = None) -> tuple[bytes, EncoderCar
             hint='give a card: --card FILE.json with e.g. {"input_size": 224}',
         )
     known = {"name": model.stem, "dim": facts.dim or 1, "input": facts.input, "input_size": size}
+    if b"QuantizeLinear" in weights or b"ConvInteger" in weights:
+        known["precision"] = "int8"
     made = card_from_fields({**known, **stated})
     dim = _probe(session, facts, made)
     _agree("dim", dim, stated.get("dim"))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthcurator.encoders.prepare import prepare
-from earthcurator.errors import BadPicture
+from earthcurator.errors import BadEncoder, BadPicture, CuratorError
 from earthcurator.models import EncoderCard
 
 K = TypeVar("K")
@@ -51,8 +51,8 @@ class Batch(Generic[K]):
     keys: list[K]
     vectors: NDArray[np.float32]
     """(len(keys), dim), unit rows, in the order of `keys`."""
-    failed: list[tuple[K, BadPicture]]
-    """Pictures that could not be decoded, and why."""
+    failed: list[tuple[K, CuratorError]]
+    """Pictures that could not be decoded, or that the encoder gives no direction to, and why."""
 
 
 def embed(
@@ -79,7 +79,7 @@ def embed(
 def _embed_batch(batch: list[tuple[K, bytes]], encoder: Encoder) -> Batch[K]:
     keys: list[K] = []
     prepared: list[NDArray[np.uint8]] = []
-    failed: list[tuple[K, BadPicture]] = []
+    failed: list[tuple[K, CuratorError]] = []
     for key, picture in batch:
         try:
             prepared.append(prepare(picture, encoder.card))
@@ -89,7 +89,26 @@ def _embed_batch(batch: list[tuple[K, bytes]], encoder: Encoder) -> Batch[K]:
             keys.append(key)
     if not keys:
         return Batch(keys, np.empty((0, encoder.card.dim), np.float32), failed)
-    return Batch(keys, encoder.encode(np.stack(prepared)), failed)
+    try:
+        return Batch(keys, encoder.encode(np.stack(prepared)), failed)
+    except BadEncoder:
+        return _one_by_one(keys, prepared, encoder, failed)
+
+
+def _one_by_one(
+    keys: list[K], prepared: list[NDArray[np.uint8]], encoder: Encoder, failed: list[tuple[K, CuratorError]]
+) -> Batch[K]:
+    """Leave out the picture that has no vector. An encoder that fails on every picture is broken, and raises."""
+    good: list[tuple[K, NDArray[np.float32]]] = []
+    bad: list[tuple[K, CuratorError]] = []
+    for key, picture in zip(keys, prepared, strict=True):
+        try:
+            good.append((key, encoder.encode(picture[np.newaxis])))
+        except BadEncoder as exc:
+            bad.append((key, exc))
+    if not good:
+        raise bad[0][1]
+    return Batch([key for key, _ in good], np.concatenate([row for _, row in good]), failed + bad)
 
 
 def _batches(items: Iterable[tuple[K, bytes]], size: int) -> Iterator[list[tuple[K, bytes]]]:

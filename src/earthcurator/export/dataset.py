@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from earthcurator.errors import Conflict, NotAllowed
+from earthcurator.errors import Conflict, NotAllowed, StorageFailed
 from earthcurator.models import Chip
 from earthcurator.registry import Registry
 
@@ -48,6 +48,7 @@ def write_dataset(
 ) -> int:
     """Write a dataset to the new folder `out` in one step; returns how many chips it holds."""
     exporter = EXPORTERS.get(format_name)
+    out = out.absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Conflict(f"{out} exists already and is not an empty folder", hint="name a new folder")
     beside = out.with_name(f".{out.name}.unfinished")
@@ -55,13 +56,23 @@ def write_dataset(
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         count = exporter(beside, rows, pictures)
-        if out.exists():
-            out.rmdir()
-        beside.replace(out)
+        _move(beside, out)
     except PermissionError as error:
         raise NotAllowed(
             f"{error.filename or out} may not be written by this user", hint="choose another folder"
         ) from error
+    except OSError as error:
+        raise StorageFailed(
+            f"{out} cannot be written: {error.strerror or error}", hint="choose another folder"
+        ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return count
+
+
+def _move(finished: Path, out: Path) -> None:
+    if out.exists():  # an empty folder, maybe the one a shell is in
+        for entry in finished.iterdir():
+            entry.replace(out / entry.name)
+    else:
+        finished.replace(out)

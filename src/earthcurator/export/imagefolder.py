@@ -11,7 +11,14 @@ from pathlib import Path
 from earthcurator.export.csv import write_csv
 from earthcurator.export.dataset import Labelled
 
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/tiff": "tif"}
+_EXTENSIONS = {
+    "image/bmp": "bmp",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/tiff": "tif",
+    "image/webp": "webp",
+}
 _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # names that Windows keeps for devices
 
 
@@ -54,4 +61,4 @@ def safe_name(text: str) -> str:
 
 
 def _file_name(row: Labelled) -> str:
-    return f"{safe_name(row.chip.id)}.{_EXTENSIONS.get(row.chip.media_type, 'bin')}"
+    return f"{safe_name(row.chip.id)}.{_EXTENSIONS[row.chip.media_type]}"

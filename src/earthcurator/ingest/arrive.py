@@ -10,13 +10,21 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import IO, TypeVar
 
-from earthcurator.errors import CuratorError, NotAPicture, PictureTooLarge, TruncatedPicture
+from earthcurator.errors import BadInput, BadPicture, CuratorError, NotAPicture, PictureTooLarge, TruncatedPicture
 from earthcurator.ingest.archives import MAX_MEMBER_BYTES, Member, count_members, is_archive, members
 from earthcurator.ingest.files import Found, readable, walk
-from earthcurator.ingest.kinds import HEAD_BYTES, has_world_file, is_scene_tiff, media_type_of
+from earthcurator.ingest.kinds import (
+    HEAD_BYTES,
+    LARGEST_PICTURE,
+    has_world_file,
+    is_large,
+    is_scene_tiff,
+    media_type_of,
+)
 from earthcurator.ingest.parallel import Job, in_order
 from earthcurator.ingest.scenes import Scene, SceneOptions
 from earthcurator.models import Arrival, Chip, Quarantined, Skipped
@@ -49,6 +57,29 @@ def count_files(paths: Sequence[Path]) -> int:
         count_members(found.path) if isinstance(found, Found) and is_archive(found.path.name) else 1
         for found in walk(paths)
     )
+
+
+def whole_picture(path: Path) -> bytes:
+    """The one picture in a file, to search with: its bytes, or for a GeoTIFF the chip that an import makes of it.
+
+    Raises BadInput for a scene too large to be one picture, and for what is no picture.
+    """
+    if path.stat().st_size <= MAX_MEMBER_BYTES:
+        data = path.read_bytes()
+        try:
+            media_type = media_type_of(data[:HEAD_BYTES])
+            if media_type != "image/jp2" and not (media_type == "image/tiff" and is_scene_tiff(BytesIO(data))):
+                return data
+        except BadPicture as error:
+            raise BadInput(f"{path} cannot be used as an example: {error}", hint=error.hint) from error
+    with closing(arrivals([path], scenes=SceneOptions(chip_size=LARGEST_PICTURE), threads=1)) as found:
+        items = list(islice(found, 2))
+    match items:
+        case [Arrival(picture=picture)]:
+            return picture
+        case [Quarantined(reason=reason)]:
+            raise BadInput(f"{path} cannot be used as an example: {reason}")
+    raise BadInput(f"{path} is too large to be one example", hint="import it, and give one of its chips as the example")
 
 
 def _arrivals(
@@ -113,13 +144,9 @@ def _open(
 
 
 def _is_scene(file: IO[bytes], source: Path | bytes, media_type: str) -> bool:
-    match media_type:
-        case "image/jp2":
-            return True
-        case "image/tiff":
-            return is_scene_tiff(file)
-        case _:
-            return isinstance(source, Path) and has_world_file(source, media_type)
+    if media_type == "image/jp2" or (isinstance(source, Path) and has_world_file(source, media_type)):
+        return True
+    return is_scene_tiff(file) if media_type == "image/tiff" else is_large(file)
 
 
 def _keep(data: bytes, origin: str, folder: str | None, options: SceneOptions) -> Arrival:

@@ -81,6 +81,8 @@ def _look(
         if (status.st_dev, status.st_ino) in entered:  # a link back up, or a second way in
             return iter(())
         entered.add((status.st_dev, status.st_ino))
+        if (path / "curator.json").exists():  # a project of ours, not pictures
+            return iter(())
         names = sorted(filter(is_wanted, os.listdir(path)))  # noqa: PTH208  # names alone: a million paths are heavy
     except OSError as exc:
         return Quarantined(readable(str(path)), "unreadable", f"it cannot be opened: {exc.strerror or exc}")

@@ -15,11 +15,15 @@ from earthcurator.pictures import sniff
 HEAD_BYTES = 32
 """How much of a file `media_type_of` wants to see."""
 
-_LARGEST_PICTURE = 1024
+LARGEST_PICTURE = 1024
 """A TIFF with more pixels than this on a side is a scene."""
 
 _JP2 = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
-_WORLD_FILES = {"image/jpeg": (".jgw", ".jpgw", ".wld"), "image/png": (".pgw", ".pngw", ".wld")}
+_WORLD_FILES = {
+    "image/jpeg": (".jgw", ".jpgw", ".wld"),
+    "image/png": (".pgw", ".pngw", ".wld"),
+    "image/tiff": (".tfw", ".tifw", ".wld"),
+}
 
 # TIFF tags
 _WIDTH, _HEIGHT, _BITS, _BANDS, _SAMPLE_FORMAT, _GEO_KEYS = 256, 257, 258, 277, 339, 34735
@@ -40,11 +44,17 @@ def is_scene_tiff(file: IO[bytes]) -> bool:
         size = max(tags.get(_WIDTH, 0), tags.get(_HEIGHT, 0))
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error) as exc:
         raise BadPicture(f"its TIFF header is damaged ({exc})", hint="copy or download it again") from exc
-    return _GEO_KEYS in tags or size > _LARGEST_PICTURE or not plain
+    return _GEO_KEYS in tags or size > LARGEST_PICTURE or not plain
+
+
+def is_large(data: IO[bytes]) -> bool:
+    """True when a picture, by its header, is larger than what is kept whole."""
+    facts = pictures.inspect(data.read())
+    return max(facts.width, facts.height) > LARGEST_PICTURE
 
 
 def has_world_file(path: Path, media_type: str) -> bool:
-    """True when a world file lies beside a JPEG or PNG."""
+    """True when a world file lies beside a JPEG, PNG or TIFF."""
     return any(path.with_suffix(suffix).exists() for suffix in _WORLD_FILES.get(media_type, ()))
 
 

@@ -28,7 +28,7 @@ class Embedded:
     total: int
     """Vectors there are now."""
     failed: Sequence[str]
-    """Ids of chips whose picture could not be decoded."""
+    """Ids of chips whose picture could not be decoded, or that the encoder gives no vector."""
     indexed: bool
     """Whether searches go through a vector index; below 300,000 vectors comparing all of them is as fast."""
     seconds: float

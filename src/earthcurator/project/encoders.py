@@ -15,7 +15,7 @@ from earthcurator.encoders import (
     packaged_weights,
     read_model,
 )
-from earthcurator.errors import BadInput, NotFound
+from earthcurator.errors import BadEncoder, BadInput, NotFound
 from earthcurator.store import EncoderFiles, Files
 
 
@@ -29,12 +29,14 @@ class Encoders:
 
     def list(self) -> list[EncoderEntry]:
         """Those of the project, then those that ship with Curator."""
-        own = [EncoderEntry(name, card_from_json(self._files.card(name))) for name in self._files.ids()]
+        own = [self._entry(name) for name in self._files.ids()]
         known = {entry.id for entry in own}
         return [*own, *(entry for entry in packaged_entries() if entry.id not in known)]
 
     def find(self, name: str) -> EncoderEntry:
         """The one with this name, id or unique beginning of an id."""
+        if name in self._files.ids():
+            return self._entry(name)  # whatever is wrong with the cards of others
         found = [entry for entry in self.list() if name in (entry.card.name, entry.id)]
         found = found or [entry for entry in self.list() if name and entry.id.startswith(name)]
         if len(found) == 1:
@@ -62,6 +64,12 @@ class Encoders:
                     self._files.add(entry.id, packaged_weights(entry.card.name), card_to_json(entry.card))
                 self._loaded[entry.id] = OnnxEncoder(self._files.weights(entry.id), entry.card)
             return self._loaded[entry.id]
+
+    def _entry(self, encoder: str) -> EncoderEntry:
+        try:
+            return EncoderEntry(encoder, card_from_json(self._files.card(encoder)))
+        except BadEncoder as error:
+            raise BadEncoder(f"encoders/{encoder}/card.json: {error}", hint=error.hint) from error
 
     def close(self) -> None:
         """Let go of those that are loaded."""

@@ -12,6 +12,7 @@ from io import StringIO
 from earthcurator.models import Arrival, Chip, Quarantined, Skipped
 from earthcurator.store import Chips
 
+_TOLD = ("box", "time", "layer", "folder")  # what the user says of a chip, beside its content
 COMMIT_ROWS = 4096
 COMMIT_BYTES = 64_000_000
 COMMIT_SECONDS = 20.0
@@ -25,6 +26,8 @@ class Imported:
     """Chips that are new."""
     present: int
     """Chips that were in the project already, from the same file."""
+    differing: int
+    """How many of those are there with another place, time, layer or class folder, which was kept."""
     skipped: int
     """Windows of scenes that were left out as asked, having too little data."""
     quarantined: Mapping[str, int]
@@ -40,6 +43,7 @@ class Intake:
     def __init__(self, chips: Chips) -> None:
         self.added = 0
         self.present = 0
+        self.differing = 0
         self.skipped = 0
         self.quarantined: Counter[str] = Counter()
         self.report = StringIO()
@@ -87,6 +91,7 @@ class Intake:
     def _leave_out_twin(self, chip: Chip, twin: Chip) -> None:
         if chip.origin == twin.origin:
             self.present += 1
+            self.differing += any(getattr(chip, name) != getattr(twin, name) for name in _TOLD)
         else:
             self._leave_out(Quarantined(chip.origin, "duplicate", f"the same picture as {twin.origin}"))
 

@@ -39,8 +39,6 @@ from earthcurator.settings import Settings
 Progress = Callable[[int, int | None], None]
 """Called with how many are done and how many there are in all, if that is known."""
 
-_EXAMPLE_BYTES = 256_000_000
-
 
 def _silent(done: int, total: int | None) -> None:
     """The progress of someone who does not look."""
@@ -96,6 +94,8 @@ class Project:
         read so far is kept, and running it again continues.
         """
         started = time.monotonic()
+        if isinstance(paths, str | Path):
+            raise BadInput(f"paths must be a list of paths, not the one path {paths}", hint=f'write ["{paths}"]')
         sources = [Path(path) for path in paths]
         total = ingest.count_files(sources)
         intake = Intake(self.chips)
@@ -113,6 +113,7 @@ class Project:
         return Imported(
             added=intake.added,
             present=intake.present,
+            differing=intake.differing,
             skipped=intake.skipped,
             quarantined=dict(intake.quarantined),
             report=report,
@@ -122,7 +123,7 @@ class Project:
     def _write_report(self, intake: Intake) -> str | None:
         if not intake.quarantined:
             return None
-        name = f"reports/import-{datetime.now(UTC):%Y%m%d-%H%M%S}.csv"
+        name = f"reports/import-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
         self._files.write(name, intake.report.getvalue().encode())
         return f"{self.location}/{name}"
 
@@ -220,6 +221,7 @@ class Project:
             hits=tuple(Hit(chip, score) for chip, score in hits),
             exact=found.exact,
             searched=found.searched,
+            waiting=max(0, len(self.chips) - len(vectors)),
             encoder=chosen.id,
         )
 
@@ -255,7 +257,7 @@ class Project:
         if isinstance(example, bytes):
             return example
         if isinstance(example, Path) or (isinstance(example, str) and _is_file(example)):
-            return _read(Path(example))
+            return ingest.whole_picture(Path(example))
         chip = example if isinstance(example, Chip) else self.chip(example)
         pictures = self.chips.pictures([chip.id])
         if chip.id not in pictures:
@@ -271,6 +273,10 @@ class Project:
         """
         rows: Iterator[Labelled]
         if labels is None:
+            if all(chip.folder is None for chip in self.chips.all()):
+                raise Conflict(
+                    f"no chip of {self.location} has a class folder", hint="give a CSV file of labels instead"
+                )
             rows = (Labelled(chip, chip.folder) for chip in self.chips.all() if chip.folder is not None)
         else:
             rows = self._labelled(labels)
@@ -297,12 +303,3 @@ def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
 
 def _is_file(name: str) -> bool:
     return os.path.isfile(name)  # noqa: PTH113 - Path.is_file raises when a text is too long for a name
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _EXAMPLE_BYTES:
-            raise BadInput(f"{path} is too large for an example", hint="cut a chip out of it, or import it as a scene")
-        return path.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}") from error

@@ -9,6 +9,7 @@ from earthcurator.errors import BadDates
 
 _HINT = "write 2020, 2020-08, 2020-08-16, 2020-08-16T10:30 or a range of two such as 2020-08-16/2020-08-22"
 _PERIOD = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?")
+_CLOCK = re.compile(r".*T\d\d:\d\d")
 _MINUTES = re.compile(r".*T\d\d:\d\d(Z|[+-]\d\d:?\d\d)?")
 
 
@@ -49,7 +50,7 @@ def _period(text: str) -> tuple[datetime, datetime]:
 
 
 def _instant(text: str) -> tuple[datetime, datetime]:
-    if "T" not in text:
+    if not _CLOCK.match(text):
         raise ValueError(text)
     start = datetime.fromisoformat(text)
     # Without an offset the time is UTC, as everywhere in Curator.

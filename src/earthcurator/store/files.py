@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from earthcurator.errors import NotAllowed, StorageFailed
+from earthcurator.errors import BadInput, NotAllowed, StorageFailed
 from earthcurator.store.durable import DurableTable, make_folder, write_durably
 
 log = logging.getLogger(__name__)
@@ -201,6 +201,8 @@ def _told(location: str) -> Iterator[None]:
     """Turn the file system's refusals into our sentences."""
     try:
         yield
+    except NotADirectoryError as error:
+        raise BadInput(f"{location} is a file, or lies below one", hint="a project is a folder") from error
     except PermissionError as error:
         raise NotAllowed(
             f"{error.filename or location} may not be read or written by this user",
