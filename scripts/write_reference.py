@@ -27,11 +27,11 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[s
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             assert child is not None
-            yield from commands(child, click.Context(child, parent=context, info_name=name, max_content_width=100))
+            yield from commands(child, click.Context(child, parent=context, info_name=name))
 
 
 def cli_page() -> str:
-    context = click.Context(curator, info_name="curator", max_content_width=100)
+    context = click.Context(curator, info_name="curator", **curator.context_settings)
     sections = [f"## {path}\n\n```text\n{text}\n```\n" for path, text in commands(curator, context)]
     return GENERATED + "# Command line\n\n" + EXIT_CODES + "\n" + "\n".join(sections)
 

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 import earthcurator as ec
-from earthcurator.errors import BadInput, Conflict, NotFound
+from earthcurator.errors import BadEncoder, BadInput, Conflict, NotFound
 from earthcurator.ingest import SceneOptions
 
 
@@ -172,6 +174,78 @@ def test_scene_with_a_box_gives_chips_with_places(project: ec.Project, tmp_path:
     )
     (hit,) = project.search(query).hits
     assert project.chip(hit.chip).box == ec.Box(west=90, south=0, east=180, north=90)
+
+
+def test_a_small_geotiff_finds_its_own_chip(project: ec.Project, tmp_path: Path) -> None:
+    paths = [write_scene(tmp_path / f"{seed}.tif", seed) for seed in range(4)]
+    project.import_pictures(paths)
+    project.embed()
+    for path in paths:
+        hit = project.search(ec.Query(positives=[path], k=1)).hits[0]
+        assert hit.score == pytest.approx(1, abs=2e-3)
+        assert project.chip(hit.chip).origin.startswith(str(path))
+
+
+def test_a_large_geotiff_is_no_example(filled: ec.Project, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="too large to be one example"):
+        filled.search(ec.Query(positives=[write_scene(tmp_path / "large.tif", 0, side=1500)]))
+
+
+def write_scene(path: Path, seed: int, *, side: int = 64) -> Path:
+    values = np.random.default_rng(seed).integers(0, 3000, (3, 8, 8)).repeat(side // 8 + 1, 1).repeat(side // 8 + 1, 2)
+    profile = {"driver": "GTiff", "count": 3, "height": side, "width": side, "dtype": "uint16", "crs": "EPSG:32633"}
+    with rasterio.open(path, "w", transform=rasterio.Affine(10, 0, 5e5, 0, -10, 5e6), **profile) as scene:
+        scene.write(values[:, :side, :side].astype("uint16"))
+    return path
+
+
+def test_a_large_picture_is_cut_and_a_large_example_is_not(project: ec.Project, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.effect_noise((1100, 300), 80).convert("RGB").save(tmp_path / "large.png")
+    assert project.import_pictures([tmp_path / "large.png"]).added == 10
+    project.embed()
+    assert len(project.search(ec.Query(positives=[tmp_path / "large.png"])).hits) == 10
+
+
+def test_what_was_said_first_of_a_chip_is_kept_and_told(
+    project: ec.Project, make_pictures: Callable[..., Path]
+) -> None:
+    folder = make_pictures(4)
+    project.import_pictures([folder])
+    again = project.import_pictures([folder], scenes=SceneOptions(layer="Sentinel-2"))
+    assert (again.present, again.differing) == (4, 4)
+    assert {chip.layer for chip in project.chips.all()} == {None}
+
+
+def test_chips_without_vectors_are_counted(filled: ec.Project, make_pictures: Callable[..., Path]) -> None:
+    filled.import_pictures([make_pictures(3, root="more", start=500)])
+    assert filled.search(ec.Query(positives=[next(filled.chips.all())])).waiting == 3
+
+
+def test_one_bad_card_does_not_stop_the_others(filled: ec.Project, tmp_path: Path) -> None:
+    broken = Path(filled.location) / "encoders/000000000000"
+    broken.mkdir()
+    (broken / "card.json").write_text('{"name": "typo", "dimm": 3}')
+    assert filled.embed().added == 0
+    with pytest.raises(BadEncoder, match="000000000000"):
+        filled.encoders.list()
+
+
+def test_a_project_inside_an_imported_folder_is_left_alone(tmp_path: Path, make_pictures: Callable[..., Path]) -> None:
+    folder = make_pictures(3)
+    with ec.create(folder / "field/project") as project:
+        project.import_pictures([folder])
+        done = project.import_pictures([folder])
+    assert (done.present, done.quarantined) == (3, {})
+
+
+@pytest.mark.parametrize("wrong", [{"positives": "a.jpg"}, {"positives": ["a"], "negatives": "b.jpg"}])
+def test_a_text_where_a_list_belongs_is_a_sentence(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="list"):
+        ec.Query(**wrong)
+    with pytest.raises(BadInput, match="list"):
+        ec.Filter(folders="forest")  # type: ignore[arg-type]  # the mistake
 
 
 def test_nothing_imported_yet_is_a_sentence(project: ec.Project) -> None:

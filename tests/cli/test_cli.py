@@ -123,6 +123,12 @@ def test_export_of_class_folders_and_of_a_label_file(shell: Shell, ready: Path, 
         (2, ["--project", "{ready}", "export", "{twice}", "out"], "says clear of chip a"),
         (2, ["--project", "{ready}", "export", "{short}", "out"], "line 2"),
         (2, ["--project", "{ready}", "encoders", "add", "{text}"], "ONNX"),
+        (2, ["--project", "{text}", "embed"], "is a file"),
+        (2, ["--project", "{ready}", "import", "{text}", "--time", "2020/2021"], "range"),
+        (2, ["--project", "{ready}", "export", "{latin}", "out"], "UTF-8"),
+        (2, ["--project", "{ready}", "search", "x", "--dates", "2020-08-16T10"], "2020-08-16T10"),
+        (3, ["demo", "{ready}"], "another project"),
+        (3, ["demo", "{ready}/cache"], "holds no demo"),
         (3, ["init", "{ready}"], "already"),
         (3, ["--project", "{ready}", "export", "folders", "{ready}"], "exists already"),
     ],
@@ -133,7 +139,8 @@ def test_bad_input_is_two_lines_and_the_right_code(
     (tmp_path / "text.csv").write_text("just,text\n1,2\n")
     (tmp_path / "twice.csv").write_text("chip,label\na,smoke\na,clear\n")
     (tmp_path / "short.csv").write_text("chip,label\na\n")
-    files = {name: tmp_path / f"{name}.csv" for name in ("text", "twice", "short")}
+    (tmp_path / "latin.csv").write_bytes("chip,label\na,Wüste\n".encode("latin-1"))
+    files = {name: tmp_path / f"{name}.csv" for name in ("text", "twice", "short", "latin")}
     filled = [argument.format(ready=ready, **files) for argument in arguments]
     got, out, err = shell(*filled)
     lines = err.strip().splitlines()
@@ -225,3 +232,10 @@ def test_no_arguments_show_the_help(shell: Shell) -> None:
     code, out, _ = shell()
     assert "Usage: curator" in out
     assert code == 0
+
+
+def test_setting_that_makes_no_sense_is_a_sentence(shell: Shell, ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURATOR_THREADS", "many")
+    code, _, err = shell("--project", ready, "embed")
+    assert code == 2
+    assert err.startswith("error: CURATOR_THREADS is 'many'")

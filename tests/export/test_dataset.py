@@ -119,3 +119,18 @@ def test_a_thousand_chips_are_read_in_batches(tmp_path: Path) -> None:
     rows = (labelled(f"chip{number}", "x") for number in range(1000))
     assert write_dataset("imagefolder", tmp_path / "out", rows, counted) == 1000
     assert max(sizes) <= 256
+
+
+@pytest.mark.parametrize(
+    "media_type", ["image/bmp", "image/gif", "image/jpeg", "image/png", "image/tiff", "image/webp"]
+)
+def test_every_kind_of_picture_gets_an_ending_that_readers_know(tmp_path: Path, media_type: str) -> None:
+    write_dataset("imagefolder", tmp_path / "out", [labelled("a", "x", media_type=media_type)], pictures)
+    (path,) = (tmp_path / "out/x").iterdir()
+    assert path.suffix in {".bmp", ".gif", ".jpg", ".png", ".tif", ".webp"}
+
+
+def test_an_empty_folder_that_a_shell_is_in_may_be_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_dataset("csv", Path(), [labelled("a", "x")], pictures)
+    assert [path.name for path in Path.cwd().iterdir()] == ["chips.csv"]

@@ -95,9 +95,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C while a library was being loaded
             raise
         _fail_interrupted()
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output left, as `head` does: nothing is wrong
-        sys.exit(0)
     except CuratorError as error:
         if "--debug" in given:
             traceback.print_exc()
