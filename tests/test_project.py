@@ -156,6 +156,12 @@ def test_many_threads_search_one_project_while_it_grows(filled: ec.Project, make
     assert filled.search(ec.Query(positives=[chips[0]], k=99)).searched == 64
 
 
+def test_a_path_that_is_not_there_is_a_sentence(filled: ec.Project, tmp_path: Path) -> None:
+    for path in (tmp_path / "gone.png", tmp_path):
+        with pytest.raises(NotFound, match="cannot be read"):
+            filled.search(ec.Query(positives=[path]))
+
+
 def test_a_long_text_is_no_chip_and_no_traceback(filled: ec.Project) -> None:
     with pytest.raises(NotFound, match="neither a file nor a chip"):
         filled.search(ec.Query(positives=["x" * 300]))

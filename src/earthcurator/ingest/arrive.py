@@ -14,7 +14,15 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, TypeVar
 
-from earthcurator.errors import BadInput, BadPicture, CuratorError, NotAPicture, PictureTooLarge, TruncatedPicture
+from earthcurator.errors import (
+    BadInput,
+    BadPicture,
+    CuratorError,
+    NotAPicture,
+    NotFound,
+    PictureTooLarge,
+    TruncatedPicture,
+)
 from earthcurator.ingest.archives import MAX_MEMBER_BYTES, Member, count_members, is_archive, members
 from earthcurator.ingest.files import Found, readable, walk
 from earthcurator.ingest.kinds import (
@@ -64,8 +72,11 @@ def whole_picture(path: Path) -> bytes:
 
     Raises BadInput for a scene too large to be one picture, and for what is no picture.
     """
-    if path.stat().st_size <= MAX_MEMBER_BYTES:
-        data = path.read_bytes()
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_MEMBER_BYTES else None
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    if data is not None:
         try:
             media_type = media_type_of(data[:HEAD_BYTES])
             if media_type != "image/jp2" and not (media_type == "image/tiff" and is_scene_tiff(BytesIO(data))):
