@@ -243,3 +243,35 @@ def test_several_examples_get_candidates_of_each_once(shelf: Shelf) -> None:
     assert rows is not None
     assert {3, 2_000} <= set(rows.tolist())
     assert len(set(rows.tolist())) == len(rows)
+
+
+def clustered(count: int, seed: int) -> NDArray[np.float32]:
+    """`(count, 128)` unit rows like those of an encoder: bent clusters of few inner dimensions, and some noise."""
+    rng = np.random.default_rng(seed)
+    shape = np.random.default_rng(7)  # the same clusters for every seed
+    centers, bend = shape.standard_normal((100, 20)), shape.standard_normal((20, 128))
+    inner = centers[rng.integers(100, size=count)] + 0.4 * rng.standard_normal((count, 20))
+    rows = np.tanh(inner @ bend / 4) + 0.02 * rng.standard_normal((count, 128))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.8])
+def test_search_through_the_index_finds_what_comparing_all_finds(tmp_path: Path, kept: float) -> None:
+    count, rows = 40_000, clustered(40_000, 1)
+    embeddings = Embeddings(LocalFiles(tmp_path), "test", 128)
+    days = [NOON + timedelta(days=number % 10) for number in range(count)]
+    embeddings.add([facts(f"chip/{row}", time=day) for row, day in enumerate(days)], rows)
+    index = VectorIndex(embeddings.table, tmp_path / "cache", 128, index_from=20_000)
+    index.maintain()
+    vectors = index.open()
+    end = NOON + timedelta(days=10 * kept)
+    passing = np.flatnonzero([day < end for day in days])
+    number = np.array([int(chip.removeprefix("chip/")) for chip in vectors.ids(np.arange(count))])
+    found = approximate = 0
+    for query in clustered(40, 2):
+        ranking = search(vectors, query[np.newaxis], k=100, filter=Filter(end=end) if kept < 1 else Filter())
+        approximate += not ranking.exact
+        true = passing[np.argsort(-(rows[passing] @ query))[:100]]
+        found += len(np.intersect1d(number[ranking.rows], true))
+    assert found / 4_000 >= 0.985
+    assert approximate >= 30  # or the index was not tested

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from earthcurator.store import Embeddings, Facts
 
-COMMIT_ROWS = 16_384
+COMMIT_ROWS = 4096
 COMMIT_SECONDS = 20.0
 
 

@@ -80,7 +80,7 @@ class Chips:
         return {row["id"]: row["picture"] for row in self._rows(ids, ["id", "picture"])}
 
     def all(self, batch_size: int = 4096) -> Iterator[Chip]:
-        """Every chip, in the order of arrival, without its picture."""
+        """Every chip, in the order of the table, without its picture."""
         if self.table.dataset is not None:
             with translated(self.table.uri):
                 for batch in self.table.dataset.to_batches(columns=FACTS, batch_size=batch_size, scan_in_order=True):

@@ -35,7 +35,7 @@ class Embeddings:
         return int(self.table.dataset.count_rows()) if self.table.dataset else 0
 
     def waiting(self, chips: Chips) -> tuple[int, Iterator[tuple[Facts, bytes]]]:
-        """How many chips have no vector yet, and those chips with their pictures, in the order of arrival."""
+        """How many chips have no vector yet, and those chips with their pictures, in the order of the table."""
         self.table.refresh()
         chips.table.refresh()
         rows = self.ids.unknown_rows(chips.ids)

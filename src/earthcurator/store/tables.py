@@ -61,7 +61,8 @@ class Table:
     def append(self, rows: pa.Table) -> int:
         """Append the rows whose ids are not in the table yet, in one durable commit; returns how many were new.
 
-        Ids in `rows` differ. Lance checks them against rows that others commit at the same time, too.
+        Ids in `rows` differ. Lance checks them against rows that others commit at the same time, too; it keeps the
+        order of up to 8192 rows.
         """
         with self._alone():
             self._create()
