@@ -256,8 +256,8 @@ def _open(folder: Path) -> tuple[Embeddings, VectorIndex]:
 def _fill(embeddings: Embeddings, folder: Path) -> None:
     rows, place = np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "place.npy")
     day, layer = np.load(folder / "day.npy"), np.load(folder / "layer.npy")
-    for start in range(0, len(rows), 50_000):
-        part = slice(start, start + 50_000)
+    for start in range(0, len(rows), 4_096):  # as many as an embedding run commits at once
+        part = slice(start, start + 4_096)
         flat = pa.array(rows[part].astype(np.float16).ravel())
         taken = (np.datetime64("2015-01-01") + day[part]).astype("datetime64[us]")
         columns = {
