@@ -25,6 +25,7 @@ from common import RESULTS, record, table
 from numpy.typing import NDArray
 
 from earthcurator.models import Box, Filter
+from earthcurator.project.embedding import COMMIT_ROWS
 from earthcurator.search import search
 from earthcurator.store.embeddings import Embeddings
 from earthcurator.store.files import LocalFiles
@@ -256,8 +257,8 @@ def _open(folder: Path) -> tuple[Embeddings, VectorIndex]:
 def _fill(embeddings: Embeddings, folder: Path) -> None:
     rows, place = np.load(folder / "vectors.npy", mmap_mode="r"), np.load(folder / "place.npy")
     day, layer = np.load(folder / "day.npy"), np.load(folder / "layer.npy")
-    for start in range(0, len(rows), 4_096):  # as many as an embedding run commits at once
-        part = slice(start, start + 4_096)
+    for start in range(0, len(rows), COMMIT_ROWS):
+        part = slice(start, start + COMMIT_ROWS)
         flat = pa.array(rows[part].astype(np.float16).ravel())
         taken = (np.datetime64("2015-01-01") + day[part]).astype("datetime64[us]")
         columns = {
@@ -294,7 +295,7 @@ def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
             nearest={"column": "vector", "q": query, "k": 2 * K, "nprobes": _probes(2 * K), "approx_mode": "accurate"},
         )
         ids: NDArray[np.int64] = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
-        return (ids >> 32) * 50_000 + (ids & 0xFFFFFFFF)
+        return (ids >> 32) * COMMIT_ROWS + (ids & 0xFFFFFFFF)
 
     figures = measure(ask, folder)
     spent = {ours: 0.0, ask: 0.0}

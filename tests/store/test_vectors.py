@@ -252,7 +252,8 @@ def clustered(count: int, seed: int) -> NDArray[np.float32]:
     centers, bend = shape.standard_normal((100, 20)), shape.standard_normal((20, 128))
     inner = centers[rng.integers(100, size=count)] + 0.4 * rng.standard_normal((count, 20))
     rows = np.tanh(inner @ bend / 4) + 0.02 * rng.standard_normal((count, 128))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows, np.float32)
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.8])
