@@ -295,7 +295,7 @@ def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
             nearest={"column": "vector", "q": query, "k": 2 * K, "nprobes": _probes(2 * K), "approx_mode": "accurate"},
         )
         ids: NDArray[np.int64] = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
-        return (ids >> 32) * COMMIT_ROWS + (ids & 0xFFFFFFFF)
+        return ids
 
     figures = measure(ask, folder)
     spent = {ours: 0.0, ask: 0.0}
@@ -304,7 +304,8 @@ def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
             began = time.process_time()
             each(query)
             spent[each] += time.process_time() - began
-    return {**figures, "ratio": round(spent[ours] / spent[ask], 2)}
+    costs = {name: figures[name] for name in ("cpu_ms", "p50_ms", "p99_ms")}  # row ids are not rows: no recall
+    return {**costs, "ratio": round(spent[ours] / spent[ask], 2)}
 
 
 def _filters(vectors: StoredVectors, folder: Path) -> list[Figures]:
