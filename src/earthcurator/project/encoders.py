@@ -35,6 +35,8 @@ class Encoders:
 
     def find(self, name: str) -> EncoderEntry:
         """The one with this name, id or unique beginning of an id."""
+        if name in self._loaded:
+            return EncoderEntry(name, self._loaded[name].card)
         if name in self._files.ids():
             return self._entry(name)  # whatever is wrong with the cards of others
         found = [entry for entry in self.list() if name in (entry.card.name, entry.id)]

@@ -95,7 +95,7 @@ class Table:
 
     def _create(self) -> None:
         """Make the table with no rows, unless it is there."""
-        if self._open() is not None:
+        if self._dataset is not None or self._open() is not None:
             return
         # Two programs that create one table at once on object storage overwrite each other (pylance 14): let one.
         if self._files.claim(self.name) or not self._made_by_other():
