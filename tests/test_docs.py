@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,9 @@ import click
 import pytest
 
 from earthcurator.cli.app import curator
+from earthcurator.testing.gibs import FakeGibs
+
+from .stac.conftest import Scenes, painted
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -22,6 +26,23 @@ def commands() -> list[str]:
     blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)]
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     return sorted({line for line in lines if line.startswith(("curator", ".venv/bin/curator"))})
+
+
+def test_every_command_of_the_page_on_imagery_runs(tmp_path: Path) -> None:
+    (tmp_path / "stac").mkdir()
+    scenes = Scenes(tmp_path / "stac")
+    scenes.add("scene", "2021-02-10T10:00:00Z", painted(), collection="sentinel-2-l2a")
+    static_catalogue = str(scenes.write())
+    page = (ROOT / "docs/guides/imagery.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) > 12
+    with FakeGibs() as gibs:
+        environment = {**os.environ, "CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(tmp_path / "cache")}
+        for line in lines:
+            here = line.replace("https://earth-search.aws.element84.com/v1", static_catalogue)
+            words = [sys.executable, "-m", "earthcurator", *shlex.split(here)[1:]]
+            done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("line", commands())

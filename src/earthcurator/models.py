@@ -57,6 +57,24 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """What the colours of a chip stand for, where its layer's colours have a meaning."""
+
+    unit: str
+    """E.g. `K`; empty for classes and for numbers without one."""
+    mean: float | None
+    """Over the pixels that have a value; None when they are classes, or none has."""
+    minimum: float | None
+    maximum: float | None
+    label: str | None
+    """The class of most pixels, where colours stand for classes."""
+    known: float
+    """Share of pixels with a value or class, 0 to 1. Transparent pixels and the layer's no-data colours have none."""
+    unknown: float
+    """Share of pixels whose colour the layer's colour map does not list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
     """One picture of one place at one time: everything but the picture's bytes."""
 
@@ -71,7 +89,8 @@ class Chip:
     sha256: str
     """Hash of the stored bytes, 64 hex digits."""
     origin: str
-    """Where it came from: an import path (with the window, for a scene) or a download request."""
+    """Where it came from: an import path (with the window, for a scene) or the address of a tile. A window of several
+    tiles is `#xywh=x,y,width,height` (W3C Media Fragments) from the corner of the first."""
     folder: str | None = None
     """The ImageFolder class it was imported with, if any."""
     layer: str | None = None
@@ -83,7 +102,17 @@ class Chip:
     box: Box | None = None
     """Bounds in degrees of longitude and latitude, if known."""
     tile: str | None = None
-    """Position in the source's tile grid, if it came from one."""
+    """Place in a tile grid, if it came from one: `crs/zoom/row/column`, or `crs/zoom/x+width/y+height` in pixels of the
+    level. Chips of several layers with the same `tile` and `time` show the same ground at the same time."""
+    requested: datetime | None = None
+    """Which instant the source was asked for; `time` is what it showed."""
+    version: str | None = None
+    """Version of the layer behind the picture, in the source's words, e.g. `MODIS_Terra_..._v6_NRT`."""
+    retrieved: datetime | None = None
+    """When its bytes came from the source (UTC)."""
+    clouds: float | None = None
+    """Mean cloud fraction, 0 to 1, if a cloud layer was asked."""
+    values: Values | None = None
     valid: float = 1.0
     """Share of pixels that carry data, 0 to 1. Transparent pixels and a scene's declared no-data count as missing."""
 
@@ -96,23 +125,46 @@ class Arrival:
     picture: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTile:
+    """What the cache knows of an answer."""
+
+    url: str
+    status: Literal["picture", "blank", "missing"]
+    """`blank`: the server answered with an empty tile. `missing`: it said that there is none (404)."""
+    sha256: str = ""
+    """Of the tile's bytes; empty when missing."""
+    media_type: str = ""
+    layer: str = ""
+    """`Layer-Identifier-Actual`: which version stands behind the layer; empty when the server does not say."""
+    time: datetime | None = None
+    """`Layer-Time-Actual` (UTC): what the server really shows; None when it does not say."""
+    etag: str = ""
+    retrieved: datetime
+    """When its bytes came (UTC)."""
+    checked: datetime
+    """When the server last said that they are current (UTC)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """A file that was left out of the project, and why."""
 
     origin: str
     """Path of the file, with the member's name for archives."""
-    kind: Literal["unreadable", "truncated", "too large", "duplicate", "unsafe path", "not a picture"]
+    kind: Literal["unreadable", "truncated", "too large", "duplicate", "unsafe path", "not a picture", "unreachable"]
     reason: str
     """One sentence for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A window of a scene that was left out as asked, because too few of its pixels carry data."""
+    """A chip that was left out as asked."""
 
     origin: str
-    """Path of the scene, with the window."""
+    """Path of the scene or address of the tile, with the window."""
+    reason: Literal["too little data", "blank", "missing", "cloudy"] = "too little data"
+    """`blank`: the source sent an empty tile. `missing`: it said that there is none."""
 
 
 def _refuse_text(values: object) -> None:

@@ -24,7 +24,21 @@ class Settings(BaseSettings):
     )
     cache: Path = Field(
         default_factory=lambda: Path.home() / ".cache" / "earthcurator",
-        description="Where projects on object storage, and those you may only read, keep what can be made again.",
+        description="Where tiles of imagery are kept for all projects, and what can be made again of projects on "
+        "object storage and of those you may only read.",
+    )
+    tile_cache_gb: float = Field(
+        default=10.0, gt=0, description="How many gigabytes of tiles are kept; those unused for longest go first."
+    )
+    source: str = Field(
+        default="https://gibs.earthdata.nasa.gov",
+        description="Where imagery comes from unless `--source` says otherwise: NASA GIBS, or another WMTS server.",
+    )
+    megabits_per_second: float = Field(
+        default=50.0, gt=0, description="Most that is taken from an imagery server; 50 is what NASA asks for."
+    )
+    connections: int = Field(
+        default=16, ge=1, le=64, description="Connections to an imagery server to begin with; adapts from 4 to 64."
     )
     s3_endpoint: str | None = Field(
         default=None,

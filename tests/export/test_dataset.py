@@ -133,4 +133,4 @@ def test_every_kind_of_picture_gets_an_ending_that_readers_know(tmp_path: Path, 
 def test_an_empty_folder_that_a_shell_is_in_may_be_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_dataset("csv", Path(), [labelled("a", "x")], pictures)
-    assert [path.name for path in Path.cwd().iterdir()] == ["chips.csv"]
+    assert {path.name for path in Path.cwd().iterdir()} == {"chips.csv", "DATA_CARD.md"}

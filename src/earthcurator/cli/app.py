@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # what shells use for Ctrl-C
 
 _MODULES = {
+    "animate": "earthcurator.cli.imagery",
     "demo": "earthcurator.cli.demo",
     "doctor": "earthcurator.cli.doctor",
+    "download": "earthcurator.cli.imagery",
     "embed": "earthcurator.cli.encoders",
     "encoders": "earthcurator.cli.encoders",
     "export": "earthcurator.cli.pictures",
     "import": "earthcurator.cli.pictures",
     "init": "earthcurator.cli.pictures",
+    "layers": "earthcurator.cli.imagery",
+    "mosaic": "earthcurator.cli.imagery",
     "search": "earthcurator.cli.search",
 }
 
@@ -71,6 +75,7 @@ def curator(context: click.Context, project: str | None, debug: bool) -> None:
     Start with:
       curator demo                     see the whole of it on NASA imagery, in about a minute
       curator init fires               make a project
+      curator layers terra true color  find imagery of NASA, then bring it in with `download`
       curator --project fires import PICTURES
       curator --project fires embed
       curator --project fires search smoke.jpg

@@ -1,6 +1,7 @@
 """Datasets and pictures that leave a project: one writer per format."""
 
-from earthcurator.export.dataset import EXPORTERS, Exporter, Labelled, write_dataset
+from earthcurator.export.dataset import EXPORTERS, Exporter, write_dataset
+from earthcurator.export.labelled import Labelled
 from earthcurator.export.page import result_page
 from earthcurator.export.sheet import Tile, contact_sheet
 

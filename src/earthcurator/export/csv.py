@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
-from earthcurator.export.dataset import Labelled
+from earthcurator.export.labelled import Labelled
+from earthcurator.models import Values
 
 COLUMNS = (
     "chip",
@@ -24,6 +26,17 @@ COLUMNS = (
     "media_type",
     "sha256",
     "origin",
+    "tile",
+    "requested",
+    "version",
+    "retrieved",
+    "clouds",
+    "unit",
+    "mean",
+    "minimum",
+    "maximum",
+    "class",
+    "known",
 )
 
 
@@ -46,12 +59,28 @@ def cells(row: Labelled) -> list[object]:
     """The values of one row, in the order of `COLUMNS`."""
     chip, box = row.chip, row.chip.box
     edges = (box.west, box.south, box.east, box.north) if box else ("", "", "", "")
-    time = chip.time.isoformat() if chip.time else ""
+    time = _time(chip.time)
     texts = [plain(text) for text in (chip.media_type, chip.sha256, chip.origin)]
     return [
         plain(chip.id), plain(row.label), *edges, time, plain(chip.layer or ""), plain(chip.crs or ""),
-        chip.width, chip.height, chip.valid, *texts,
+        chip.width, chip.height, chip.valid, *texts, plain(chip.tile or ""), _time(chip.requested),
+        plain(chip.version or ""), _time(chip.retrieved), _number(chip.clouds), *_values(chip.values),
     ]  # fmt: skip
+
+
+def _time(time: datetime | None) -> str:
+    return time.isoformat() if time else ""
+
+
+def _number(number: float | None) -> object:
+    return "" if number is None else number
+
+
+def _values(values: Values | None) -> list[object]:
+    if values is None:
+        return [""] * 6
+    numbers = map(_number, (values.mean, values.minimum, values.maximum))
+    return [plain(values.unit), *numbers, plain(values.label or ""), values.known]
 
 
 def plain(text: str) -> str:

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from earthcurator.errors import Conflict, NotAllowed, StorageFailed
-from earthcurator.models import Chip
+from earthcurator.export.datacard import NAME, Card
+from earthcurator.export.labelled import Labelled
 from earthcurator.registry import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """A chip and the class it goes into the dataset with."""
-
-    chip: Chip
-    label: str
 
 
 class Exporter(Protocol):
@@ -45,8 +37,12 @@ def write_dataset(
     out: Path,
     rows: Iterable[Labelled],
     pictures: Callable[[Sequence[str]], Mapping[str, bytes]],
+    credits: Callable[[Mapping[str, str]], Sequence[str]] = lambda origins: (),  # noqa: A002, ARG005 - the word for it
 ) -> int:
-    """Write a dataset to the new folder `out` in one step; returns how many chips it holds."""
+    """Write a dataset with its data card to the new folder `out` in one step; returns how many chips it holds.
+
+    `credits` gives sentences of thanks and citations, from layer → the origin of one of its pictures.
+    """
     exporter = EXPORTERS.get(format_name)
     out = out.absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -55,7 +51,9 @@ def write_dataset(
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        count = exporter(beside, rows, pictures)
+        card = Card()
+        count = exporter(beside, card.reading(rows), pictures)
+        (beside / NAME).write_text(card.text(out.name, credits(card.origins)), encoding="utf-8")
         _move(beside, out)
     except PermissionError as error:
         raise NotAllowed(

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from earthcurator.export.csv import write_csv
-from earthcurator.export.dataset import Labelled
+from earthcurator.export.labelled import Labelled
 
 _EXTENSIONS = {
     "image/bmp": "bmp",

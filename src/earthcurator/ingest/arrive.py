@@ -33,9 +33,9 @@ from earthcurator.ingest.kinds import (
     is_scene_tiff,
     media_type_of,
 )
-from earthcurator.ingest.parallel import Job, in_order
 from earthcurator.ingest.scenes import Scene, SceneOptions
 from earthcurator.models import Arrival, Chip, Quarantined, Skipped
+from earthcurator.parallel import Job, in_order
 from earthcurator.pictures import verify
 
 log = logging.getLogger(__name__)

@@ -1,9 +1,10 @@
 """A project: the one place where tools meet storage. The command line, the web app and a notebook call it alike."""
 
+from earthcurator.imagery import Progress
 from earthcurator.project.embedding import Embedded
 from earthcurator.project.encoders import Encoders
-from earthcurator.project.intake import Imported
+from earthcurator.project.intake import Downloaded, Imported
 from earthcurator.project.opening import create, open
-from earthcurator.project.project import Progress, Project
+from earthcurator.project.project import Project
 
-__all__ = ["Embedded", "Encoders", "Imported", "Progress", "Project", "create", "open"]
+__all__ = ["Downloaded", "Embedded", "Encoders", "Imported", "Progress", "Project", "create", "open"]

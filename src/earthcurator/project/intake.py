@@ -37,6 +37,31 @@ class Imported:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """What a download did."""
+
+    added: int
+    """Chips that are new."""
+    present: int
+    """Chips that were in the project already."""
+    changed: int
+    """How many of those look different at the source now, e.g. since near-real-time imagery was processed again.
+    Chips never change; what is in the project was kept."""
+    skipped: Mapping[str, int]
+    """Chips that were left out as asked, by reason: `blank`, `missing`, `too little data`, `cloudy`."""
+    failed: int
+    """Chips that could not be had; running it again tries them again."""
+    report: str | None
+    """Where the list of those is, with the reason of each (CSV); None when there are none."""
+    requests: int
+    """How many requests were sent."""
+    cached: int
+    """How many tiles were here already."""
+    download_bytes: int
+    seconds: float
+
+
 class Intake:
     """Collects arrivals into commits, and tells apart what is new, what is there, and what is a duplicate."""
 
@@ -44,7 +69,8 @@ class Intake:
         self.added = 0
         self.present = 0
         self.differing = 0
-        self.skipped = 0
+        self.changed = 0
+        self.skipped: Counter[str] = Counter()
         self.quarantined: Counter[str] = Counter()
         self.report = StringIO()
         self._rows = csv.writer(self.report)
@@ -57,7 +83,7 @@ class Intake:
     def take(self, item: Arrival | Quarantined | Skipped) -> None:
         """Count it, and commit when enough wait."""
         if isinstance(item, Skipped):
-            self.skipped += 1
+            self.skipped[item.reason] += 1
             return
         if isinstance(item, Quarantined):
             self._leave_out(item)
@@ -91,6 +117,7 @@ class Intake:
     def _leave_out_twin(self, chip: Chip, twin: Chip) -> None:
         if chip.origin == twin.origin:
             self.present += 1
+            self.changed += chip.sha256 != twin.sha256
             self.differing += any(getattr(chip, name) != getattr(twin, name) for name in _TOLD)
         else:
             self._leave_out(Quarantined(chip.origin, "duplicate", f"the same picture as {twin.origin}"))

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +30,16 @@ from earthcurator.encoders import (
 )
 from earthcurator.errors import BadInput, BadPicture, Conflict, NotFound
 from earthcurator.export import Labelled, write_dataset
-from earthcurator.models import Chip, Example, Hit, Hits, Query
+from earthcurator.imagery import Imagery, Progress, Where, credits, orders
+from earthcurator.models import Arrival, Chip, Example, Hit, Hits, Quarantined, Query, Skipped
+from earthcurator.orders import Order
 from earthcurator.project.embedding import Embedded, VectorCommits
 from earthcurator.project.encoders import Encoders
-from earthcurator.project.intake import Imported, Intake
+from earthcurator.project.intake import Downloaded, Imported, Intake
 from earthcurator.search import search
 from earthcurator.settings import Settings
 
-Progress = Callable[[int, int | None], None]
-"""Called with how many are done and how many there are in all, if that is known."""
+T = TypeVar("T")
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -97,9 +99,62 @@ class Project:
         if isinstance(paths, str | Path):
             raise BadInput(f"paths must be a list of paths, not the one path {paths}", hint=f'write ["{paths}"]')
         sources = [Path(path) for path in paths]
-        total = ingest.count_files(sources)
-        intake = Intake(self.chips)
         arrivals = ingest.arrivals(sources, scenes=scenes or ingest.SceneOptions(), threads=self._settings.threads)
+        intake, report = self._take_in(arrivals, ingest.count_files(sources), progress, name="import")
+        return Imported(
+            added=intake.added,
+            present=intake.present,
+            differing=intake.differing,
+            skipped=intake.skipped.total(),
+            quarantined=dict(intake.quarantined),
+            report=report,
+            seconds=time.monotonic() - started,
+        )
+
+    def download(
+        self,
+        layers: str | Sequence[str],
+        where: Where,
+        dates: str | None = None,
+        *,
+        source: str | None = None,
+        progress: Progress = _silent,
+        **options: Any,
+    ) -> Downloaded:
+        """Bring imagery in as chips: of some layers, a place and dates such as `2020-08-16/2020-08-22`.
+
+        `where` is a Box, a Region, the path of a GeoJSON file or a link to a place on NASA Worldview, which may stand
+        for layers and dates too. `options` are fields of `Order`. What is here already is not asked for again. When
+        interrupted, what came is kept, and running it again continues.
+        """
+        with Imagery(source, settings=self._settings) as imagery:
+            return self.fill(orders(layers, where, dates, **options), imagery, progress=progress)
+
+    def fill(self, wanted: Sequence[Order], imagery: Imagery, *, progress: Progress = _silent) -> Downloaded:
+        """Bring in the chips of some orders."""
+        started = time.monotonic()
+        total = sum(imagery.estimate(order).chips for order in wanted)
+        arrivals = _chained(imagery.arrivals(order) for order in wanted)
+        intake, report = self._take_in(arrivals, total, progress, name="download")
+        stats = imagery.fetcher.stats
+        return Downloaded(
+            added=intake.added,
+            present=intake.present,
+            changed=intake.changed,
+            skipped=dict(intake.skipped),
+            failed=intake.quarantined.total(),
+            report=report,
+            requests=stats.requests,
+            cached=stats.from_cache,
+            download_bytes=stats.bytes,
+            seconds=time.monotonic() - started,
+        )
+
+    def _take_in(
+        self, arrivals: Generator[Arrival | Quarantined | Skipped], total: int, progress: Progress, *, name: str
+    ) -> tuple[Intake, str | None]:
+        """Store what arrives, also when interrupted; also returns where the report of what was left out is."""
+        intake = Intake(self.chips)
         report = None
         try:
             for done, item in enumerate(arrivals, 1):
@@ -108,22 +163,14 @@ class Project:
         finally:
             arrivals.close()
             intake.flush()
-            report = self._write_report(intake)
+            report = self._write_report(intake, name)
         self.chips.maintain()
-        return Imported(
-            added=intake.added,
-            present=intake.present,
-            differing=intake.differing,
-            skipped=intake.skipped,
-            quarantined=dict(intake.quarantined),
-            report=report,
-            seconds=time.monotonic() - started,
-        )
+        return intake, report
 
-    def _write_report(self, intake: Intake) -> str | None:
+    def _write_report(self, intake: Intake, verb: str) -> str | None:
         if not intake.quarantined:
             return None
-        name = f"reports/import-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
+        name = f"reports/{verb}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
         self._files.write(name, intake.report.getvalue().encode())
         return f"{self.location}/{name}"
 
@@ -280,7 +327,9 @@ class Project:
             rows = (Labelled(chip, chip.folder) for chip in self.chips.all() if chip.folder is not None)
         else:
             rows = self._labelled(labels)
-        return write_dataset(format, Path(out), rows, self.chips.pictures)
+        return write_dataset(
+            format, Path(out), rows, self.chips.pictures, lambda origins: credits(origins, self._settings)
+        )
 
     def _labelled(self, labels: Mapping[str, str]) -> Iterator[Labelled]:
         ids = iter(labels)
@@ -290,6 +339,13 @@ class Project:
             if missing:
                 raise NotFound(f"{len(missing)} labelled chips are not in {self.location}, e.g. {min(missing)}")
             yield from (Labelled(chip, labels[chip.id]) for chip in chips)
+
+
+def _chained(sources: Iterable[Generator[T]]) -> Generator[T]:
+    """One after the other; closing it closes the one that is at work."""
+    for source in sources:
+        with closing(source):
+            yield from source
 
 
 def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:

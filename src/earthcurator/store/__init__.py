@@ -5,6 +5,7 @@ from earthcurator.store.embeddings import Embeddings, Facts
 from earthcurator.store.encoders import EncoderFiles
 from earthcurator.store.files import BucketFiles, Files, LocalFiles
 from earthcurator.store.migrations import FORMAT, migrate, read_manifest, write_manifest
+from earthcurator.store.tilecache import SqliteTileCache
 
 __all__ = [
     "FORMAT",
@@ -15,6 +16,7 @@ __all__ = [
     "Facts",
     "Files",
     "LocalFiles",
+    "SqliteTileCache",
     "migrate",
     "read_manifest",
     "write_manifest",

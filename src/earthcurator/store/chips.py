@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from earthcurator.errors import NotFound
-from earthcurator.models import Arrival, Box, Chip
+from earthcurator.models import Arrival, Box, Chip, Values
 from earthcurator.store.files import Files
 from earthcurator.store.ids import Ids
 from earthcurator.store.tables import Table, translated
 
+VALUES = pa.struct(
+    [
+        pa.field("unit", pa.string()),
+        pa.field("mean", pa.float64()),
+        pa.field("minimum", pa.float64()),
+        pa.field("maximum", pa.float64()),
+        pa.field("label", pa.string()),
+        pa.field("known", pa.float32()),
+        pa.field("unknown", pa.float32()),
+    ]
+)
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -35,6 +47,11 @@ SCHEMA = pa.schema(
         pa.field("lat", pa.float64()),
         pa.field("tile", pa.string()),
         pa.field("valid", pa.float32(), nullable=False),
+        pa.field("requested", pa.timestamp("us", tz="UTC")),
+        pa.field("version", pa.string()),
+        pa.field("retrieved", pa.timestamp("us", tz="UTC")),
+        pa.field("clouds", pa.float32()),
+        pa.field("values", VALUES),
     ]
 )
 FACTS = [name for name in SCHEMA.names if name not in {"picture", "lon", "lat"}]
@@ -115,6 +132,7 @@ def _row(arrival: Arrival) -> dict[str, Any]:
     chip, box = arrival.chip, arrival.chip.box
     row: dict[str, Any] = {name: getattr(chip, name) for name in FACTS if hasattr(chip, name)}
     row["picture"] = arrival.picture
+    row["values"] = asdict(chip.values) if chip.values else None
     if box is not None:
         longitude, latitude = box.center
         row |= {"west": box.west, "south": box.south, "east": box.east, "north": box.north}
@@ -125,4 +143,9 @@ def _row(arrival: Arrival) -> dict[str, Any]:
 def _chip(row: dict[str, Any]) -> Chip:
     facts = dict(row)
     edges = {edge: facts.pop(edge) for edge in ("west", "south", "east", "north")}
-    return Chip(**facts, box=None if edges["west"] is None else Box(**edges))
+    values = facts.pop("values")
+    return Chip(
+        **facts,
+        box=None if edges["west"] is None else Box(**edges),
+        values=None if values is None else Values(**values),
+    )

@@ -8,19 +8,39 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from earthcurator.errors import NewerFormat, StorageFailed
+from earthcurator.store.chips import SCHEMA
 from earthcurator.store.files import Files
+from earthcurator.store.tables import Table
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "curator.json"
-FORMAT = 1
+FORMAT = 2
 
 Step = Callable[[Files], None]
-STEPS: Mapping[int, Step] = {}
+
+
+def m002_add_provenance(files: Files) -> None:
+    """Chips get columns for what was asked of a source, when, what it answered, and what colours stand for."""
+    names = ("requested", "version", "retrieved", "clouds", "values")
+    _add_columns(Table(files, "chips", SCHEMA), [SCHEMA.field(name) for name in names])
+
+
+def _add_columns(table: Table, fields: Sequence[pa.Field]) -> None:
+    """Add those of these columns, empty, that the table does not have."""
+    if table.dataset is not None:
+        missing = [field for field in fields if field.name not in table.dataset.schema.names]
+        if missing:
+            table.change(lambda dataset: dataset.add_columns(pa.schema(missing)))
+
+
+STEPS: Mapping[int, Step] = {2: m002_add_provenance}
 """Format number reached → the step that reaches it."""
 
 
