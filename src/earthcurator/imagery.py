@@ -121,7 +121,7 @@ class Imagery:
         self._cache = self._open.enter_context(SqliteTileCache(settings.cache / "tiles", cap_bytes=cap_bytes))
         self._open.callback(self._cache.trim)
         policy = Policy(connections=settings.connections, megabits_per_second=settings.megabits_per_second)
-        self.fetcher = self._open.enter_context(Fetcher(self._cache, policy))
+        self.fetcher = self._open.enter_context(Fetcher(self._cache, policy, ca_file=settings.ca_file))
         self._wmts: WmtsSource | None = None
         self._source: Source
         kind, plus, address = self.url.partition("+")

@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     connections: int = Field(
         default=16, ge=1, le=64, description="Connections to an imagery server to begin with; adapts from 4 to 64."
     )
+    ca_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices("CURATOR_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+        description="Certificates to trust instead of the system's, where a proxy uses its own.",
+    )
     s3_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),

@@ -169,6 +169,8 @@ def download(
         say(f"{done.requests:,} requests, {_bytes(done.download_bytes)}; {done.cached:,} tiles were here already")
         if done.changed:
             say(f"{done.changed:,} chips look different at the source now; those in the project were kept")
+        if done.shifted:
+            say(f"{done.shifted:,} chips show another time than was asked for, and say so")
     if done.failed:
         raise SourceUnreachable(
             f"{done.failed:,} chips could not be had; the reasons are in {done.report}",

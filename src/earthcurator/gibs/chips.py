@@ -191,7 +191,7 @@ class _Cutter:
 
         def tile(position: Tile) -> Pixels | None:
             answer = by_tile.get(position)
-            if not isinstance(answer, Fetched) or answer.stored.status != "picture":
+            if not isinstance(answer, Fetched) or not answer.content:
                 return None
             return self._decode(answer.stored.sha256, answer.content)
 

@@ -26,7 +26,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from earthcurator.errors import NotFound, SourceUnreachable
+from earthcurator.errors import BadInput, NotFound, SourceUnreachable
 from earthcurator.gibs.bodies import Unusable, check_body, check_document, is_blank, says_version, words
 from earthcurator.gibs.politeness import Policy, Verdict, backoff, retry_after, verdict
 from earthcurator.gibs.tiles import Failed, Fetched, StoredTile, TileCache, TileRequest
@@ -188,7 +188,7 @@ class Fetcher:
     async def _open(self) -> aiohttp.ClientSession:
         policy = self._policy
         # OpenSSL's own defaults: the system's certificates, or those of SSL_CERT_FILE.
-        trusted = ssl.create_default_context(cafile=str(self._ca_file) if self._ca_file else None)
+        trusted = _trusted(self._ca_file)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=trusted, keepalive_timeout=30),
             headers={"User-Agent": self._user_agent},
@@ -392,7 +392,20 @@ def _time(text: str) -> datetime | None:
         return None
 
 
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except OSError as error:  # SSLError is one
+        raise BadInput(
+            f"{ca_file} is no file of certificates: {error.strerror or error}",
+            hint="change or unset CURATOR_CA_FILE, SSL_CERT_FILE and REQUESTS_CA_BUNDLE",
+        ) from error
+
+
 def _in_words(exc: Exception) -> str:
     if isinstance(exc, TimeoutError):
         return "no answer in time"
+    cause = exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror.removesuffix(f" [{cause}]").lower()
     return str(exc) or type(exc).__name__

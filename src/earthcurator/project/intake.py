@@ -48,6 +48,8 @@ class Downloaded:
     changed: int
     """How many of those look different at the source now, e.g. since near-real-time imagery was processed again.
     Chips never change; what is in the project was kept."""
+    shifted: int
+    """Chips for which the source showed another time than it was asked for; they carry the time that it showed."""
     skipped: Mapping[str, int]
     """Chips that were left out as asked, by reason: `blank`, `missing`, `too little data`, `cloudy`."""
     failed: int
@@ -70,6 +72,7 @@ class Intake:
         self.present = 0
         self.differing = 0
         self.changed = 0
+        self.shifted = 0
         self.skipped: Counter[str] = Counter()
         self.quarantined: Counter[str] = Counter()
         self.report = StringIO()
@@ -88,6 +91,7 @@ class Intake:
         if isinstance(item, Quarantined):
             self._leave_out(item)
             return
+        self.shifted += item.chip.requested is not None and item.chip.time != item.chip.requested
         twin = self._waiting.get(item.chip.id)
         if twin is not None:
             self._leave_out_twin(item.chip, twin.chip)

@@ -141,6 +141,7 @@ class Project:
             added=intake.added,
             present=intake.present,
             changed=intake.changed,
+            shifted=intake.shifted,
             skipped=dict(intake.skipped),
             failed=intake.quarantined.total(),
             report=report,

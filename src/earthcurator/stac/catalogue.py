@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -236,12 +237,19 @@ def _in_our_words(url: str) -> Iterator[None]:
         status = getattr(error, "status_code", None)
         if status == 404:
             raise NotFound(f"{url} is not there (404)", hint="copy its address again") from error
-        said = f"answered {status}: {error}" if status else f"does not answer: {error}"
+        said = f"answered {status}: {error}" if status else f"does not answer: {_reason(error)}"
         raise SourceUnreachable(f"{url} {said:.300}", hint="check the address and the network, or try later") from error
     except FileNotFoundError as error:
         raise NotFound(f"there is no file {error.filename}", hint="give the path of a catalog.json") from error
     except (pystac.STACError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise _not_stac(url, error) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, without urllib3's account of it."""
+    text = str(error)
+    found = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text)
+    return found[1].lower() if found else text
 
 
 def _not_stac(url: str, reason: object = "") -> BadInput:
