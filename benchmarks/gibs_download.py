@@ -4,8 +4,8 @@
 
 The server is a GIBS-like one that other people wrote (Apache MapCache or MapProxy) behind a proxy that adds latency and
 counts requests (`/__fault__`). Region and days are those of its data: California, two days, level 8: 286 tiles of
-64 KB. GDAL reads the same tiles through its TMS driver, one day after another, as the first GIBS downloader did with TiledWMS,
-and through its WMTS driver.
+64 KB. GDAL reads the same tiles through its TMS driver, one day after another, as the first GIBS downloader did with
+TiledWMS.
 
 Curator is measured twice: free, to see what the client can do, and at NASA's 50 Mb/s, whose time no client may beat.
 """

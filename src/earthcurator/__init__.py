@@ -3,6 +3,7 @@
 import earthcurator as ec
 
 with ec.open("fires/") as project:
+    project.download("VIIRS_SNPP_CorrectedReflectance_TrueColor", ec.Box(west=-125, south=37, east=-120, north=41), "2020")
     project.import_pictures(["pictures/"])
     project.embed()
     found = project.search(ec.Query(positives=["smoke.jpg"], k=200))
@@ -16,6 +17,7 @@ from earthcurator.errors import CuratorError
 from earthcurator.models import Box, Chip, EncoderCard, Filter, Hit, Hits, Query
 
 if TYPE_CHECKING:
+    from earthcurator.imagery import Imagery, orders
     from earthcurator.project import Project, create, open
 
 __version__ = "0.1.0"
@@ -28,10 +30,12 @@ __all__ = [
     "Filter",
     "Hit",
     "Hits",
+    "Imagery",
     "Project",
     "Query",
     "create",
     "open",
+    "orders",
 ]
 
 
@@ -41,4 +45,8 @@ def __getattr__(name: str) -> Any:
         from earthcurator import project
 
         return getattr(project, name)
+    if name in {"Imagery", "orders"}:
+        from earthcurator import imagery
+
+        return getattr(imagery, name)
     raise AttributeError(f"module 'earthcurator' has no attribute {name!r}")

@@ -30,8 +30,10 @@ _NEEDED = {
     "filelock": "filelock",
     "pydantic-settings": "pydantic_settings",
     "rich": "rich",
+    "aiohttp": "aiohttp",
+    "shapely": "shapely",
 }
-_EXTRAS = {"demo": "mpl_toolkits.basemap_data"}
+_EXTRAS = {"demo": "mpl_toolkits.basemap_data", "stac": "pystac_client", "video": "av"}
 _LITTLE_SPACE = 2_000_000_000
 
 

@@ -196,9 +196,8 @@ def read_source(fetch: Fetch, url: str, *, today: date | None = None) -> Catalog
             return _catalogue(read_capabilities(fetch(address), base=address), url, today=today)
         except CuratorError as exc:
             failed = exc
-    raise SourceUnreachable(
-        f"there is no WMTS service at {url}: {failed}", hint="give the address of its capabilities document"
-    ) from failed
+    hint = failed.hint or "give the address of its capabilities document"
+    raise SourceUnreachable(f"there is no WMTS service at {url}: {failed}", hint=hint) from failed
 
 
 def with_all_periods(layer: Layer, fetch: Fetch) -> Layer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
 import random
 import ssl
@@ -406,6 +407,6 @@ def _in_words(exc: Exception) -> str:
     if isinstance(exc, TimeoutError):
         return "no answer in time"
     cause = exc.os_error if isinstance(exc, aiohttp.ClientConnectorError) else exc
-    if isinstance(cause, OSError) and cause.strerror:
-        return cause.strerror.removesuffix(f" [{cause}]").lower()
+    if isinstance(cause, OSError) and cause.errno:
+        return (os.strerror(cause.errno) if cause.errno > 0 else cause.strerror or "unknown host").lower()
     return str(exc) or type(exc).__name__
