@@ -3,7 +3,8 @@
 import earthcurator as ec
 
 with ec.open("fires/") as project:
-    project.download("VIIRS_SNPP_CorrectedReflectance_TrueColor", ec.Box(west=-125, south=37, east=-120, north=41), "2020")
+    california = ec.Box(west=-125, south=37, east=-120, north=41)
+    project.download("VIIRS_SNPP_CorrectedReflectance_TrueColor", california, "2020-08-16/2020-08-22")
     project.import_pictures(["pictures/"])
     project.embed()
     found = project.search(ec.Query(positives=["smoke.jpg"], k=200))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-from earthcurator.errors import BadDates, BadInput
-from earthcurator.gibs.catalogue import Catalogue, instants_of
+from earthcurator.errors import BadDates, BadInput, BadPicture, NotFound
+from earthcurator.gibs.catalogue import Catalogue
 from earthcurator.gibs.credits import Known
 from earthcurator.gibs.fetch import Fetcher
 from earthcurator.gibs.layers import Layer
 from earthcurator.gibs.mosaic import Format, MosaicFacts, write_mosaic
 from earthcurator.gibs.permalinks import parse_permalink
+from earthcurator.gibs.plan import pyramid_of
 from earthcurator.gibs.politeness import Policy
 from earthcurator.gibs.render import View, check_size, frames, one_instant, tiles_of, timeline, view, view_for_screen
 from earthcurator.gibs.source import WmtsSource
@@ -82,8 +85,9 @@ def _orders_of_link(layers: tuple[str, ...], link: str, today: date, options: di
     options = {"crs": found.crs} | options
     made = []
     for side in found.views:
+        notes = found.notes + tuple(f"{name} is hidden in the link, or only lines: left out" for name in side.left_out)
         when = {} if "start" in options else _dates_of(found.animation) if found.animation else _day_of(side.time)
-        order = Order(layers=layers or side.layers, region=found.region, notes=found.notes, **options, **when)
+        order = Order(layers=layers or side.layers, region=found.region, notes=notes, **options, **when)
         if order not in made:
             made.append(order)
     return made
@@ -108,6 +112,20 @@ def _documents(settings: Settings) -> Path:
     return settings.cache / "documents"
 
 
+def _checked(source: str) -> str:
+    """The address of a source, without a slash at its end."""
+    hint = "give an address such as https://gibs.earthdata.nasa.gov, or stac+https://... for a STAC catalogue"
+    kind, plus, _ = source.partition("+")
+    try:
+        parts = urlsplit(source)
+        known = (plus and kind.isalpha()) or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError as error:
+        raise BadInput(f"{source} is not a web address: {error}", hint=hint) from error
+    if not known:
+        raise BadInput(f"{source} is not a web address", hint=hint)
+    return source.rstrip("/")
+
+
 class Imagery:
     """One source of imagery, ready for use. By default NASA GIBS; `source` may be the address of another WMTS server,
     or `stac+https://...` that of a STAC catalogue."""
@@ -115,7 +133,7 @@ class Imagery:
     def __init__(self, source: str | None = None, *, settings: Settings | None = None) -> None:
         settings = settings or Settings()
         self._settings = settings
-        self.url = (source or settings.source).rstrip("/")
+        self.url = _checked(source or settings.source)
         self._open = ExitStack()
         cap_bytes = round(settings.tile_cache_gb * 1e9)
         self._cache = self._open.enter_context(SqliteTileCache(settings.cache / "tiles", cap_bytes=cap_bytes))
@@ -164,13 +182,31 @@ class Imagery:
         """The layers there are."""
         return self.wmts.catalogue
 
-    def refresh(self) -> Catalogue:
+    def refresh(self, progress: Progress = _silent) -> Catalogue:
         """The layers there are, asked of the server anew."""
-        return self.wmts.refresh()
+        return self.wmts.refresh(progress)
 
     def layer(self, name: str) -> Layer:
         """One layer. Raises NotFound with the nearest names."""
         return self.wmts.layer(name)
+
+    def available(self, order: Order) -> Order:
+        """The order without those of its layers that the source does not have as pictures, each with a note.
+
+        For links, which bring along whatever was on the screen. Raises what the last layer says when none is left.
+        """
+        if self._wmts is None:
+            return order
+        kept, notes = [], list(order.notes)
+        for name in order.layers:
+            try:
+                pyramid_of(self.wmts.layer(name), order.crs)
+                kept.append(name)
+            except (BadInput, NotFound) as error:
+                notes.append(f"{name} is left out: {error}")
+                if not kept and name == order.layers[-1]:
+                    raise
+        return replace(order, layers=tuple(kept), notes=tuple(notes))
 
     # -- chips -------------------------------------------------------------------------------------------------------
 
@@ -199,16 +235,17 @@ class Imagery:
         found = view(layer, order.region, crs=order.crs, zoom=order.zoom, resolution=order.resolution)
         check_size(found, most_tiles)
         time = one_instant(layer, order.start, order.end)
-        return write_mosaic(
-            Path(out),
-            found.pyramid.grid,
-            found.window,
-            tiles_of(found, time, self.fetcher.tiles, progress),
-            format=format,
-            media_type=layer.format,
-            tags=self._tags(layer, time),
-            overwrite=overwrite,
-        )
+        with self._forgetting(found, [time]):
+            return write_mosaic(
+                Path(out),
+                found.pyramid.grid,
+                found.window,
+                tiles_of(found, time, self.fetcher.tiles, progress),
+                format=format,
+                media_type=layer.format,
+                tags=self._tags(layer, time),
+                overwrite=overwrite,
+            )
 
     def timelapse(
         self,
@@ -227,18 +264,28 @@ class Imagery:
         if order.start is None or order.end is None or not layer.periods:
             raise BadDates(f"a film of {layer.id} needs dates and a layer that has them", hint="add --dates A/B")
         found = self._film(order, layer)
-        instants_of(layer, order.start, order.end)  # which says what there is when there is nothing
-        moments = timeline(layer.periods, order.start, order.end)
+        moments = timeline(order, layer)
         check_size(found, most_tiles // len(moments))
-        return write_timelapse(
-            Path(out),
-            frames(found, moments, self.fetcher.tiles, progress),
-            size=(found.window.width, found.window.height),
-            fps=fps,
-            gaps=gaps,
-            caption=caption,
-            overwrite=overwrite,
-        )
+        with self._forgetting(found, [time for time, present in moments if present]):
+            return write_timelapse(
+                Path(out),
+                frames(found, moments, self.fetcher.tiles, progress),
+                size=(found.window.width, found.window.height),
+                fps=fps,
+                gaps=gaps,
+                caption=caption,
+                overwrite=overwrite,
+            )
+
+    @contextmanager
+    def _forgetting(self, found: View, times: Sequence[datetime | None]) -> Iterator[None]:
+        """Drop tiles that turn out to be damaged, so that the next run fetches them again."""
+        try:
+            yield
+        except BadPicture:
+            for time in times:
+                self.wmts.forget_damaged(found.requests(time))
+            raise
 
     @staticmethod
     def _film(order: Order, layer: Layer) -> View:

@@ -163,7 +163,7 @@ class Skipped:
 
     origin: str
     """Path of the scene or address of the tile, with the window."""
-    reason: Literal["too little data", "blank", "missing", "cloudy"] = "too little data"
+    reason: Literal["too little data", "blank", "missing", "cloudy", "clouds unknown"] = "too little data"
     """`blank`: the source sent an empty tile. `missing`: it said that there is none."""
 
 

@@ -38,7 +38,7 @@ class Order:
     stride: int | None = None
     """Pixels from one chip to the next; None: `chip_size`."""
     edge: Inside = "touch"
-    min_valid: float = 0.0
+    min_valid: float = 0.5
     """Chips with a smaller share of pixels with data are left out."""
     mask: str = ""
     """A layer that is opaque where there is no data, e.g. `MODIS_Terra_Data_No_Data`; else black counts as none."""
@@ -69,10 +69,6 @@ class Order:
         for share in (self.min_valid, self.max_clouds):
             if not 0 <= share <= 1:
                 raise BadInput(f"a share must be within 0..1, not {share:g}")
-        if self.max_clouds < 1 and not self.clouds:
-            raise BadInput(
-                "a limit on clouds needs a layer that shows them", hint="e.g. MODIS_Terra_Cloud_Fraction_Day"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +89,12 @@ class Estimate:
     """At the rate that the source's rules allow: roughly."""
     disk_bytes: int
     """That the chips will take in the project: roughly."""
-    bulk: bool
-    """Whether it is more in a day than the source allows without being told."""
+    notice_from: int | None
+    """More tiles than this in a day have to be announced to whoever runs the source; None: there is no such rule."""
     resolution: float
     """Metres per pixel."""
+    notes: tuple[str, ...] = ()
+    """What a person should know, e.g. that a mask does not reach back so far."""
 
 
 class Source(Protocol):

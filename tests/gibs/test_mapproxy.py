@@ -1,4 +1,4 @@
-"""A contract test against a server that we did not write: MapProxy with GIBS' grids and tiles painted here."""
+"""A contract test against a server that we did not write: MapProxy with GIBS' grids, addresses and projections."""
 
 from __future__ import annotations
 
@@ -6,17 +6,29 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import earthcurator as ec
 from earthcurator.gibs.fetch import Fetcher
-from earthcurator.gibs.tiles import Failed, Fetched, TileRequest
-from earthcurator.grids import Tile
-from earthcurator.store.tilecache import SqliteTileCache
+from earthcurator.gibs.tiles import Failed
+from earthcurator.imagery import Imagery, orders
 from earthcurator.testing import gibs_archive as archive
+
+from .real_servers import (
+    DAYS,
+    LAYERS,
+    LEVELS,
+    ROSS_SEA,
+    SVALBARD,
+    Contract,
+    RealServer,
+    ask,
+    assert_chips_are_files,
+    paint_archive,
+)
 
 # MapProxy's and its libraries' own remarks; none of them is about us.
 pytestmark = [
@@ -25,135 +37,135 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::SyntaxWarning"),
 ]
 
-LAYERS = {
-    "True_Colour": archive.FakeLayer(id="True_Colour", title="True Colour"),
-    "Temperature": archive.FakeLayer(id="Temperature", title="Temperature", painting="continuous"),
-}
-DAYS = ("2020-08-16", "2020-08-17")
-TILES = [
-    Tile(zoom, row, column)
-    for zoom in (0, 1, 3)
-    for row in range(archive.matrix("epsg4326", zoom).rows)
-    for column in range(archive.matrix("epsg4326", zoom).columns)
-]
-NOT_THERE = Tile(4, 2, 2)
-
 StartResponse = Callable[..., Any]
+Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
-def _configuration(folder: Path) -> dict[str, Any]:
-    resolutions = [archive.matrix("epsg4326", zoom).resolution for zoom in range(9)]
-    kinds = {name: layer.media_type for name, layer in LAYERS.items()}
-    template = "/{Layer}/default/{Time}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.{Format}"
+def _configuration(folder: Path, crs: str) -> dict[str, Any]:
+    """One for each projection, as a matrix set of GIBS has the same name in all of them."""
+    projection = crs.lower().replace(":", "")
+    coarsest = archive.matrix(projection, 0)
+    right, bottom = (
+        edge * coarsest.resolution * pixels
+        for edge, pixels in ((1, coarsest.width), (-1, coarsest.height))
+    )
+    # The template stands behind `/wmts`: with the projection in it, the capabilities have GIBS' own addresses.
+    template = (
+        f"/{projection}/best/{{Layer}}/default/{{Time}}/{{TileMatrixSet}}/{{TileMatrix}}/{{TileRow}}/{{TileCol}}"
+        ".{Format}"
+    )
     return {
         "services": {"wmts": {"restful": True, "kvp": False, "restful_template": template}},
         "layers": [
             {
                 "name": name,
-                "title": name,
+                "title": layer.title,
                 "tile_sources": [f"{name}_cache"],
-                "dimensions": {"Time": {"values": list(DAYS), "default": DAYS[0]}},
+                "dimensions": {"Time": {"values": list(DAYS), "default": DAYS[-1]}},
             }
-            for name in LAYERS
+            for name, layer in LAYERS.items()
         ],
         "caches": {
             f"{name}_cache": {
                 "sources": [],
                 "grids": ["250m"],
-                "format": kind,
-                "cache": {"type": "file", "directory_layout": "tms", "directory": str(folder / name)},
+                "format": layer.media_type,
+                "cache": {"type": "file", "directory_layout": "tms", "directory": str(folder / projection / name)},
             }
-            for name, kind in kinds.items()
+            for name, layer in LAYERS.items()
         },
         "grids": {
             "250m": {
-                "srs": "OGC:CRS84",
-                "bbox": [-180, -90, 180, 90],
+                "srs": "OGC:CRS84" if crs == "EPSG:4326" else crs,
+                "bbox": [coarsest.left, coarsest.top + bottom, coarsest.left + right, coarsest.top],
                 "origin": "ul",
-                "tile_size": [512, 512],
-                "res": resolutions,
+                "tile_size": [coarsest.side, coarsest.side],
+                "res": [archive.matrix(projection, zoom).resolution for zoom in range(LEVELS[crs])],
             }
         },
         "globals": {"cache": {"base_dir": str(folder), "lock_dir": str(folder / "locks")}},
     }
 
 
-def _paint(folder: Path) -> None:
-    for name, layer in LAYERS.items():
-        extension = layer.media_type.removeprefix("image/")
-        for day in DAYS:
-            for tile in TILES:
-                file = folder / name / f"time-{day}" / f"{tile.zoom}/{tile.column}/{tile.row}.{extension}"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(archive.paint(layer, "epsg4326", f"{day}T00:00:00Z", tile.zoom, tile.row, tile.column))
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of MapProxy, laid out as GIBS lays out its tiles."""
-    folder = tmp_path_factory.mktemp("mapproxy")
-    _paint(folder)
-    (folder / "mapproxy.yaml").write_text(json.dumps(_configuration(folder)))  # JSON is YAML
+def _proxies(folder: Path) -> dict[str, Application]:
+    """MapProxy for each projection, by its name in addresses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mapproxy.wsgiapp import make_wsgi_app
-        from waitress.server import create_server
 
-        proxy = make_wsgi_app(str(folder / "mapproxy.yaml"))
+        proxies = {}
+        for crs in LEVELS:
+            projection = crs.lower().replace(":", "")
+            (folder / f"{projection}.yaml").write_text(json.dumps(_configuration(folder, crs)))  # JSON is YAML
+            proxies[projection] = make_wsgi_app(str(folder / f"{projection}.yaml"))
+    return proxies
 
-    def application(environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix("/wmts/epsg4326/best").replace(".jpg", ".jpeg")
-        environ["PATH_INFO"] = f"/wmts{environ['PATH_INFO']}"
-        answer: Iterable[bytes] = proxy(environ, start)
-        return answer
 
-    running = create_server(application, host="127.0.0.1", port=0, threads=16)
+class Gibs:
+    """The projections under one roof, and a count of the tiles that were asked for."""
+
+    def __init__(self, proxies: dict[str, Application]) -> None:
+        self._proxies = proxies
+        self._paths: list[str] = []
+
+    def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.endswith((".png", ".jpeg")):
+            self._paths.append(path)
+        projection = path.removeprefix("/wmts/").partition("/")[0]
+        if projection not in self._proxies:
+            start("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"Not Found. The requested URL was not found on this server."]
+        environ["PATH_INFO"] = path.replace(f"/{projection}/best/1.0.0/", "/1.0.0/")
+        return self._proxies[projection](environ, start)
+
+    def tile_requests(self) -> int:
+        return len(self._paths)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """MapProxy, laid out as GIBS lays out its tiles."""
+    from waitress.server import create_server
+
+    folder = tmp_path_factory.mktemp("mapproxy")
+    paint_archive(folder, *LEVELS)
+    gibs = Gibs(_proxies(folder))
+    running = create_server(gibs, host="127.0.0.1", port=0, threads=16)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{running.effective_port}/wmts/epsg4326/best"
+    yield RealServer(f"http://127.0.0.1:{running.effective_port}", folder, gibs.tile_requests)
     running.close()
     thread.join(5)
 
 
-@pytest.fixture
-def fetcher(tmp_path: Path) -> Iterator[Fetcher]:
-    with SqliteTileCache(tmp_path) as cache, Fetcher(cache) as made:
-        yield made
+class TestMapProxy(Contract):
+    systems = tuple(LEVELS)
 
+    @pytest.mark.parametrize(
+        ("crs", "box", "count"), [("EPSG:3413", SVALBARD, 4), ("EPSG:3031", ROSS_SEA, 4)], ids=["arctic", "antarctic"]
+    )
+    def test_polar_chips_are_the_files_of_the_server(
+        self, server: RealServer, imagery: Imagery, project: ec.Project, crs: str, box: ec.Box, count: int
+    ) -> None:
+        done = project.fill(orders([*LAYERS], box, "2020-08-16/2020-08-17", zoom=3, crs=crs), imagery)
+        assert (done.added, done.failed, done.skipped) == (count * len(LAYERS) * 2, 0, {})
+        assert_chips_are_files(project, server)
 
-def request_for(server: str, name: str, day: str, tile: Tile) -> TileRequest:
-    url = f"{server}/{name}/default/{day}/250m/{tile}.{LAYERS[name].extension}"
-    return TileRequest(name, datetime.fromisoformat("2020-08-16").replace(tzinfo=UTC), tile, url)
+    @pytest.mark.parametrize(
+        ("crs", "box"), [("EPSG:3413", SVALBARD), ("EPSG:3031", ROSS_SEA)], ids=["arctic", "antarctic"]
+    )
+    def test_polar_mosaic_lies_where_it_should_with_the_right_pixels(
+        self, imagery: Imagery, tmp_path: Path, crs: str, box: ec.Box
+    ) -> None:
+        self._assert_mosaic(imagery, tmp_path, crs, box, zoom=3)
 
-
-def test_every_tile_is_byte_identical(server: str, fetcher: Fetcher) -> None:
-    requests = [request_for(server, name, day, tile) for name in LAYERS for day in DAYS for tile in TILES]
-    answers = list(fetcher.tiles(requests))
-    assert len(answers) == len(requests)
-    for answer in answers:
-        assert isinstance(answer, Fetched), answer
-        asked, day = answer.request.tile, answer.request.url.split("/default/")[1][:10]
-        layer = LAYERS[answer.request.layer]
-        true = archive.paint(layer, "epsg4326", f"{day}T00:00:00Z", asked.zoom, asked.row, asked.column)
-        assert answer.content == true
-        assert answer.stored.status == "picture"
-
-
-@pytest.mark.parametrize("name", LAYERS)
-def test_an_empty_png_stands_for_a_tile_that_is_not_there(server: str, fetcher: Fetcher, name: str) -> None:
-    (answer,) = fetcher.tiles([request_for(server, name, DAYS[0], NOT_THERE)])
-    assert isinstance(answer, Fetched)
-    assert (answer.stored.status, answer.stored.media_type) == ("blank", "image/png")
-
-
-@pytest.mark.parametrize(
-    ("day", "tile", "words"), [("1999-01-01", Tile(3, 0, 0), "400"), (DAYS[0], Tile(3, 99, 0), "400")]
-)
-def test_what_the_server_refuses_fails_with_its_words(
-    server: str, fetcher: Fetcher, day: str, tile: Tile, words: str
-) -> None:
-    (answer,) = fetcher.tiles([request_for(server, "True_Colour", day, tile)])
-    assert isinstance(answer, Failed)
-    assert words in answer.reason
-    assert len(answer.reason) > 60
-    assert fetcher.stats.requests == 1
+    @pytest.mark.parametrize(("day", "row"), [("1999-01-01", 10), (DAYS[0], 99)], ids=["day", "row"])
+    def test_what_the_server_refuses_fails_with_its_words(
+        self, server: RealServer, fetcher: Fetcher, day: str, row: int
+    ) -> None:
+        answer = ask(fetcher, f"{server.url}/wmts/epsg4326/best/True_Colour/default/{day}/250m/06/{row}/12.jpeg")
+        assert isinstance(answer, Failed)
+        assert "400" in answer.reason
+        assert len(answer.reason) > 60
+        assert fetcher.stats.requests == 1

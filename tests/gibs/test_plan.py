@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def layer(periods: str = "2000-01-01/2026-01-01/P1D", grid: str = "250m", **opti
     return Layer(**(facts | {"periods": parse_periods(periods)} | options))  # type: ignore[arg-type]
 
 
-def order(dates: str | None = "2020-08-16", **options: object) -> Order:
+def order(dates: str | None = "2020-08-16", **options: Any) -> Order:
     (made,) = orders("A", CALIFORNIA, dates, **options)
     return made
 

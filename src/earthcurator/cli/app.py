@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 import warnings
@@ -88,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the error table gives."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     warnings.showwarning = _show_warning
+    if "--debug" not in given:
+        logging.getLogger("rasterio").setLevel(logging.CRITICAL)  # what matters of it comes as an exception
     try:
         curator.main(args=given, prog_name="curator", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

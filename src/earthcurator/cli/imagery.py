@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,10 +75,14 @@ def layers(
 
     \b
     Example: curator layers terra true color
-             curator layers sea ice --crs EPSG:3413
+             curator layers true color --crs EPSG:3413
     """
     with Imagery(source) as imagery:
-        catalogue = imagery.refresh() if refresh else imagery.catalogue
+        if refresh:
+            with progress("read the catalogue") as report:
+                catalogue = imagery.refresh(report)
+        else:
+            catalogue = imagery.catalogue
         found = catalogue.search(
             words,
             period=period,
@@ -148,10 +152,11 @@ def download(
     """
     options |= {"bands": tuple(filter(None, bands.split(",")))} | ({"crs": _crs(crs)} if crs else {})
     wanted = orders(layers, _place(bbox, region, worldview), dates, **options)
-    for note in dict.fromkeys(note for order in wanted for note in order.notes):
-        say(f"note: {note}")
     with Imagery(source) as imagery:
+        if not layers:  # they come from the link
+            wanted = [imagery.available(order) for order in wanted]
         estimates = [imagery.estimate(order) for order in wanted]
+        _note([*wanted, *estimates])
         if dry_run:
             answer(estimates) if as_json else _explain(wanted, estimates)
             return
@@ -310,8 +315,16 @@ def _place(bbox: str | None, region: Path | None, worldview: str | None) -> Wher
 
 def _one_order(layer: str, where: Where, dates: str | None, grid: dict[str, Any]) -> Order:
     grid |= {"crs": crs} if (crs := _crs(grid.pop("crs"))) else {}
-    first, *_ = orders((layer,), where, dates, **grid)
+    first, *others = orders((layer,), where, dates, **grid)
+    if others:
+        say("note: the link compares two sides; this is side A")
+    _note([replace(first, notes=tuple(note for note in first.notes if "left out" not in note))])
     return first
+
+
+def _note(things: Sequence[Order | Estimate]) -> None:
+    for note in dict.fromkeys(note for thing in things for note in thing.notes):
+        say(f"note: {note}")
 
 
 # -- what it takes ---------------------------------------------------------------------------------------------------
@@ -332,11 +345,17 @@ def _explain(wanted: Sequence[Order], estimates: Sequence[Estimate]) -> None:
                 ("disk", f"about {_bytes(estimate.disk_bytes)} in the project"),
             ],
         )
-        if estimate.bulk:
-            say(
-                "NASA asks to be told 48 hours before more than 1,000,000 tiles are fetched within a day: write to "
-                "earthdata-support@nasa.gov with purpose, layers, levels, dates and your address"
-            )
+    rules = [estimate.notice_from for estimate in estimates if estimate.notice_from is not None]
+    if not rules:
+        return
+    tiles = sum(estimate.tiles - estimate.cached for estimate in estimates)
+    if tiles > min(rules):
+        say(
+            f"NASA asks to be told 48 hours before more than {min(rules):,} tiles are fetched within a day: write to "
+            "earthdata-support@nasa.gov with purpose, layers, levels, dates and your address"
+        )
+    else:
+        say(f"NASA need not be told: that is for more than {min(rules):,} tiles a day")
 
 
 def _is_large(estimates: Sequence[Estimate]) -> bool:

@@ -50,14 +50,20 @@ class _Chip:
 
 
 def chips(
-    plan: Plan, fetch: Fetch, *, source: str, colormaps: Mapping[str, Colormap], threads: int
+    plan: Plan,
+    fetch: Fetch,
+    *,
+    source: str,
+    colormaps: Mapping[str, Colormap],
+    threads: int,
+    forget: Callable[[str], None] = lambda url: None,  # noqa: ARG005
 ) -> Generator[Arrival | Skipped | Quarantined]:
     """The chips of a plan.
 
     `source` names the server in the chips' ids. `colormaps` holds those of the layers whose colours become values, and
-    that of the cloud layer.
+    that of the cloud layer. `forget` is called with the address of a tile that turns out to be damaged.
     """
-    cutter = _Cutter(plan, source, colormaps)
+    cutter = _Cutter(plan, source, colormaps, forget)
     weight = 16 * plan.windows[0].width * plan.windows[0].height if plan.windows else 0
     with (
         ThreadPoolExecutor(threads, thread_name_prefix="chips") as executor,
@@ -148,8 +154,10 @@ class _Desk:
 class _Cutter:
     """Makes chips of their tiles. Many threads call it."""
 
-    def __init__(self, plan: Plan, source: str, colormaps: Mapping[str, Colormap]) -> None:
-        self._plan, self._source, self._colormaps = plan, source, colormaps
+    def __init__(
+        self, plan: Plan, source: str, colormaps: Mapping[str, Colormap], forget: Callable[[str], None]
+    ) -> None:
+        self._plan, self._source, self._colormaps, self._forget = plan, source, colormaps, forget
         self._decode = Decoder()
 
     def __call__(self, chip: _Chip) -> Arrival | Skipped | Quarantined:
@@ -160,7 +168,9 @@ class _Cutter:
         try:
             return self._cut(chip, origin)
         except BadPicture as error:
-            return Quarantined(origin, "unreadable", str(error))
+            for url in chip.got:
+                self._forget(url)
+            return Quarantined(origin, "unreadable", f"{error}; running it again fetches it again")
 
     def _cut(self, chip: _Chip, origin: str) -> Arrival | Skipped:
         order = self._plan.order
@@ -176,8 +186,8 @@ class _Cutter:
         if valid < order.min_valid:
             return Skipped(origin, "too little data")
         clouds = self._clouds(chip)
-        if clouds is not None and clouds > order.max_clouds:
-            return Skipped(origin, "cloudy")
+        if order.max_clouds < 1 and (clouds is None or clouds > order.max_clouds):
+            return Skipped(origin, "clouds unknown" if clouds is None else "cloudy")
         values = colormap.summarise(pixels) if colormap is not None and pixels is not None else None
         return Arrival(self._facts(chip, pictures[0], picture, origin, valid, clouds, values), picture)
 
@@ -203,14 +213,21 @@ class _Cutter:
         return enlarge(pixels, part.factor)[y : y + chip.window.height, x : x + chip.window.width]
 
     def _valid(self, chip: _Chip, picture: bytes, pixels: Pixels | None) -> float:
-        if chip.mask and self._plan.mask is not None:
+        if chip.mask and self._plan.mask is not None and self._is_there(chip, chip.mask):
             # Opaque where there is no data (colour map MODIS_Data_No_Data); a blank mask has nothing to hide.
             return 1 - share_visible(self._pixels(chip, self._plan.mask, chip.mask))
         return share_of_data(picture) if pixels is None else share_visible(pixels)
 
+    @staticmethod
+    def _is_there(chip: _Chip, requests: Iterable[TileRequest]) -> bool:
+        answers = (chip.got[request.url] for request in requests)
+        return all(isinstance(answer, Fetched) and answer.stored.status != "missing" for answer in answers)
+
     def _clouds(self, chip: _Chip) -> float | None:
         part = self._plan.clouds
-        if part is None or chip.clouds is None or (colormap := self._colormaps.get(part.layer.id)) is None:
+        if part is None or not chip.clouds or not self._is_there(chip, chip.clouds):
+            return None
+        if (colormap := self._colormaps.get(part.layer.id)) is None:
             return None
         clouds = colormap.summarise(self._pixels(chip, part, chip.clouds))
         return None if clouds.mean is None else clouds.mean / (100 if "%" in clouds.unit else 1)

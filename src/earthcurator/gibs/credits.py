@@ -19,6 +19,10 @@ ACKNOWLEDGEMENT = (
 )
 
 
+_CMR = "https://cmr.earthdata.nasa.gov/search/concepts/"
+"""Where the DOI and the citation of a collection are, by its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of layers without asking anybody."""
@@ -44,7 +48,7 @@ class Known:
     def _citation(self, name: str, server: str) -> str:
         layer = self.catalogue().layers.get(name) if is_gibs(server) else None
         layer = self._described(layer or Layer(id=name, title=name, format="", pyramids={}), server)
-        collections = [f"{c.short_name or c.id} {c.version}".strip() for c in layer.concepts]
+        collections = [f"{c.short_name or c.id} {c.version}".strip() + f" ({_CMR}{c.id}.html)" for c in layer.concepts]
         drawn = f" Drawn from {', '.join(dict.fromkeys(collections))}." if collections else ""
         about = ", ".join(filter(None, (layer.id if layer.id != layer.title else "", layer.subtitle)))
         return f"{layer.title}{f' ({about})' if about else ''}.{drawn}"

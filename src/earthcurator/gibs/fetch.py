@@ -27,11 +27,12 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from earthcurator.errors import BadInput, NotFound, SourceUnreachable
+from earthcurator.errors import BadInput, BadPicture, NotFound, SourceUnreachable
 from earthcurator.gibs.bodies import Unusable, check_body, check_document, is_blank, says_version, words
 from earthcurator.gibs.politeness import Policy, Verdict, backoff, retry_after, verdict
 from earthcurator.gibs.tiles import Failed, Fetched, StoredTile, TileCache, TileRequest
 from earthcurator.gibs.turns import Failure, Host
+from earthcurator.pictures import inspect
 
 log = logging.getLogger(__name__)
 
@@ -216,6 +217,9 @@ class Fetcher:
         done.put((request.url, outcome))
 
     async def _tile(self, request: TileRequest, old: _Had | None) -> _Had:
+        fresh = self._known(request) if old is None else None
+        if fresh is not None:  # another program has fetched it meanwhile
+            return _Had(fresh.stored, fresh.content)
         host = self._host(request.url)
         headers = {"Accept-Encoding": "identity"}
         if old is not None and old.stored.etag:
@@ -230,6 +234,10 @@ class Fetcher:
             if answer.verdict == "missing":
                 return _Had(StoredTile(url=request.url, status="missing", retrieved=now, checked=now), b"")
             media_type = check_body(answer.headers, answer.content, wanted)
+            _check_size(answer.content, request)
+            shown = _time(answer.headers.get("Layer-Time-Actual", ""))
+            if shown and request.time and shown > request.time:  # what snaps, snaps to earlier
+                raise Unusable(f"imagery of {shown:%Y-%m-%dT%H:%M:%SZ}, which is not what was asked for")
             host.says_version |= says_version(answer.headers)
             blank = is_blank(answer.content, answer.headers, expects_headers=host.says_version)
             stored = StoredTile(
@@ -238,7 +246,7 @@ class Fetcher:
                 sha256=sha256(answer.content).hexdigest(),
                 media_type=media_type,
                 layer=answer.headers.get("Layer-Identifier-Actual", ""),
-                time=_time(answer.headers.get("Layer-Time-Actual", "")),
+                time=shown,
                 etag=answer.headers.get("ETag", ""),
                 retrieved=now,
                 checked=now,
@@ -304,18 +312,18 @@ class Fetcher:
         allowed = {"refused": 1, "denied": policy.tries_denied}.get(failure.kind, policy.tries)
         if tries < allowed:
             return
-        if failure.kind in ("silent", "slow down"):
+        if failure.kind != "refused":  # which is about this one tile
             host.hopeless += 1
         if host.hopeless >= policy.hopeless_after:
             raise SourceUnreachable(
-                f"{host.name} has stopped answering: {failure.text}",
+                f"{host.name} has given nothing usable for {host.hopeless} tiles in a row: {failure.text}",
                 hint="run the same command again later: it continues",
             )
         raise _GivenUp(f"{failure.text}" + (f" ({tries} tries)" if tries > 1 else ""))
 
     async def _once(self, host: Host, url: str, headers: Mapping[str, str]) -> _Answer:
         self.stats.requests += 1
-        async with self._session.get(url, headers=headers, proxy=host.proxy) as response:
+        async with self._session.get(url, headers=headers, proxy=host.proxy, max_redirects=3) as response:
             host.answered = True
             content = bytearray()
             while chunk := await response.content.readany():
@@ -391,6 +399,18 @@ def _time(text: str) -> datetime | None:
         return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
     except ValueError:
         return None
+
+
+def _check_size(content: bytes, request: TileRequest) -> None:
+    """A tile of another size than its grid says would put everything in the wrong place."""
+    if request.size is None:
+        return
+    try:
+        facts = inspect(content)
+    except BadPicture as exc:
+        raise Unusable(f"a picture that cannot be read ({exc})") from exc
+    if (facts.width, facts.height) != request.size:
+        raise Unusable(f"a picture of {facts.width} x {facts.height} pixels instead of {request.size}")
 
 
 def _trusted(ca_file: Path | None) -> ssl.SSLContext:

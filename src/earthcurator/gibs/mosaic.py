@@ -102,9 +102,10 @@ def write_mosaic(
         )
     bands = 4 if format == "png" or media_type != "image/jpeg" else 3
     with ExitStack() as finishing:
+        if format == "png":  # the outer one, so that what goes wrong with the picture is said of the picture
+            world_file = finishing.enter_context(complete_or_absent(out.with_suffix(".pgw"), overwrite=overwrite))
         unfinished = finishing.enter_context(complete_or_absent(out, overwrite=overwrite))
         if format == "png":
-            world_file = finishing.enter_context(complete_or_absent(out.with_suffix(".pgw"), overwrite=overwrite))
             unfinished.with_suffix(".pgw").write_text(_world_file(grid, window), "ascii")
         finishing.enter_context(rasterio.Env(**_GDAL_OPTIONS))
         decoded = finishing.enter_context(closing(_decoded(tiles)))

@@ -5,6 +5,7 @@ Whatever goes wrong on the way, an interrupt included, the final name never hold
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
 from earthcurator.errors import BadInput, Conflict, NotAllowed, StorageFailed
+
+_NO_SPACE = 1_000_000  # bytes: what GDAL could not write is more
 
 
 def suffix_of(out: Path, allowed: tuple[str, ...]) -> str:
@@ -41,13 +44,17 @@ def complete_or_absent(out: Path, *, overwrite: bool) -> Iterator[Path]:
     except PermissionError as error:
         raise NotAllowed(f"{out} may not be written by this user", hint="choose another folder") from error
     except (OSError, RasterioError, CPLE_BaseError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EROFS:
+            raise NotAllowed(f"{out} lies on a read-only file system", hint="choose another folder") from error
         raise StorageFailed(
-            f"{out} cannot be written: {_reason(error)}", hint="free some space, or choose another folder"
+            f"{out} cannot be written: {_reason(error, out)}", hint="free some space, or choose another folder"
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, out: Path) -> str:
     """What the system or GDAL said; GDAL's own words are in the exception behind rasterio's."""
+    if shutil.disk_usage(out.parent).free < _NO_SPACE:
+        return "no space is left on the device"
     return (isinstance(error, OSError) and error.strerror) or str(error.__cause__ or error)

@@ -75,6 +75,30 @@ class Plan:
         return sum(len(times) for _, times in self.parts)
 
     @property
+    def tiles(self) -> int:
+        """How many are asked for at most."""
+        return sum(
+            len({request.tile for window in self.windows for request in need.requests(window, None)}) * count
+            for need, count in self._needs()
+        )
+
+    def _needs(self) -> Iterator[tuple[Part, int]]:
+        """Each layer that is read, and for how many instants."""
+        for part, times in self.parts:
+            yield part, len(times)
+            for helper in filter(None, (self.mask, self.clouds)):
+                yield helper, sum(_helper_time(helper.layer, time) is not _NONE for time in times)
+
+    def notes(self) -> Iterator[str]:
+        """Where a mask or cloud layer does not reach."""
+        for helper, then in ((self.mask, "black counts as no data"), (self.clouds, "nothing is known of clouds")):
+            lacking = sum(
+                _helper_time(helper.layer, time) is _NONE for _, times in self.parts for time in times if helper
+            ) if helper else 0  # fmt: skip
+            if helper and lacking:
+                yield f"{helper.layer.id} has no imagery for {lacking:,} of {self.instants:,} instants: there {then}"
+
+    @property
     def resolution(self) -> float:
         """Metres per pixel."""
         return self.grid.metres_per_pixel(self.zoom)
@@ -118,7 +142,7 @@ def make_plan(order: Order, layers: Mapping[str, Layer]) -> Plan:
     pyramids = {name: pyramid_of(layers[name], order.crs) for name in order.layers}
     grid = max((pyramid.grid for pyramid in pyramids.values()), key=lambda grid: len(grid.matrices))
     zoom = choose_zoom(grid, order.zoom, order.resolution)
-    parts = [(_part(layers[name], order.crs, grid, zoom), _times(order, layers[name])) for name in order.layers]
+    parts = [(_part(layers[name], order.crs, grid, zoom), times_of(order, layers[name])) for name in order.layers]
     return Plan(
         order=order,
         grid=grid,
@@ -182,13 +206,21 @@ def _windows(order: Order, grid: Grid, zoom: int) -> Iterator[Window]:
         yield from grid.lattice(order.region, zoom, size=size, stride=stride, inside=inside)
 
 
-def _times(order: Order, layer: Layer) -> tuple[datetime | None, ...]:
+def times_of(order: Order, layer: Layer) -> tuple[datetime | None, ...]:
+    """The instants of a layer that an order means; one of None for a layer without times. Never empty."""
     if not layer.periods:
         return (None,)
     if order.start is None or order.end is None:
         raise BadDates(f"{layer.id} is {range_of(layer)}: say of when you want it", hint="add --dates A/B")
-    stepped = _stepped(layer.periods, order.start, order.end, parse_step(order.every)) if order.every else ()
-    return tuple(dict.fromkeys(stepped)) or tuple(instants_of(layer, order.start, order.end))
+    if not order.every:
+        return tuple(instants_of(layer, order.start, order.end))
+    found = tuple(dict.fromkeys(_stepped(layer.periods, order.start, order.end, parse_step(order.every))))
+    if not found:
+        raise BadDates(
+            f"{layer.id} has no imagery of {order.start:%Y-%m-%d} nor every {order.every} after it: {range_of(layer)}",
+            hint="choose other dates",
+        )
+    return found
 
 
 def _stepped(periods: Sequence[Period], start: datetime, end: datetime, step: Step) -> Iterator[datetime]:
@@ -216,7 +248,7 @@ def tile_request(layer: Layer, pyramid: Pyramid, time: datetime | None, tile: Ti
         ("time", time_text(layer, time) if time is not None else layer.default_time or "default"),
     ):
         url = url.replace(f"{{{name}}}", value)
-    return TileRequest(layer.id, time, tile, url)
+    return TileRequest(layer.id, time, tile, url, (matrix.tile_width, matrix.tile_height))
 
 
 def time_text(layer: Layer, time: datetime) -> str:

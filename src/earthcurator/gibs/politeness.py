@@ -48,7 +48,7 @@ class Policy:
     hopeless_after: int = 16
     """So many tiles in a row that failed because the server was silent or overloaded: it is given up."""
     recheck_days: float = 30
-    """Empty and missing tiles younger than this may still be filled."""
+    """Empty tiles younger than this may still be filled, and older ones are asked for again after so long."""
     recheck_hours: float = 12
     """What may still change is asked for again after this time."""
 
@@ -64,9 +64,13 @@ class Policy:
     def is_fresh(self, stored: StoredTile, time: datetime | None, now: datetime) -> bool:
         """Whether an answer can be used without asking the server again. `time`: what was asked for."""
         shown = stored.time or time
-        filling = stored.status != "picture" and shown and now - shown < timedelta(days=self.recheck_days)
-        provisional = stored.layer.endswith("NRT")
-        return not (filling or provisional) or now - stored.checked <= timedelta(hours=self.recheck_hours)
+        recent = shown is None or now - shown < timedelta(days=self.recheck_days)
+        # Only what should exist is asked for, so an answer that it does not may be the server's bad day.
+        may_change = stored.status == "missing" or stored.layer.endswith("NRT") or (stored.status == "blank" and recent)
+        age = now - stored.checked
+        if may_change:
+            return age <= timedelta(hours=self.recheck_hours)
+        return stored.status == "picture" or age <= timedelta(days=self.recheck_days)
 
 
 Verdict = Literal["answer", "unchanged", "missing", "again", "slow down", "denied", "refused"]

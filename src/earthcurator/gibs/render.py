@@ -10,15 +10,16 @@ from datetime import datetime
 
 import numpy as np
 
-from earthcurator.errors import BadDates, BadInput, SourceUnreachable
+from earthcurator.errors import BadDates, BadInput, NotFound, SourceUnreachable
 from earthcurator.gibs.catalogue import instants_of
 from earthcurator.gibs.layers import Layer, Pyramid
 from earthcurator.gibs.pixels import Pixels, assemble, decode_tile
-from earthcurator.gibs.plan import choose_zoom, pyramid_of, tile_request
+from earthcurator.gibs.plan import choose_zoom, pyramid_of, tile_request, times_of
 from earthcurator.gibs.tiles import Failed, Fetched, TileRequest
 from earthcurator.gibs.timelapse import MAX_SIDE, Frame
-from earthcurator.gibs.times import Period, instants
+from earthcurator.gibs.times import Period, Step, instants, parse_step, snap
 from earthcurator.grids import Tile, Window
+from earthcurator.orders import Order
 from earthcurator.regions import Region
 
 Fetch = Callable[[Iterable[TileRequest]], Generator[Fetched | Failed]]
@@ -32,18 +33,19 @@ class View:
     layer: Layer
     pyramid: Pyramid
     window: Window
+    tiles: tuple[Tile, ...]
+    """Those of the window that touch the region, row by row."""
 
     def requests(self, time: datetime | None) -> list[TileRequest]:
-        """The tiles of an instant, row by row."""
-        tiles = self.pyramid.grid.tiles_of(self.window)
-        return [tile_request(self.layer, self.pyramid, time, tile) for tile in tiles]
+        """The tiles of an instant."""
+        return [tile_request(self.layer, self.pyramid, time, tile) for tile in self.tiles]
 
 
 def view(layer: Layer, region: Region, *, crs: str, zoom: int | None, resolution: float | None) -> View:
     """The window of a layer around a region, on the level that is asked for or the finest."""
     pyramid = pyramid_of(layer, crs)
     level = choose_zoom(pyramid.grid, zoom, resolution)
-    return View(layer=layer, pyramid=pyramid, window=pyramid.grid.window_of(region, level))
+    return _view(layer, pyramid, region, level)
 
 
 def view_for_screen(layer: Layer, region: Region, *, crs: str) -> View:
@@ -54,7 +56,13 @@ def view_for_screen(layer: Layer, region: Region, *, crs: str) -> View:
         window = grid.window_of(region, level)
         if max(window.width, window.height) <= MAX_SIDE:
             break
-    return View(layer=layer, pyramid=pyramid, window=window)
+    return _view(layer, pyramid, region, level)
+
+
+def _view(layer: Layer, pyramid: Pyramid, region: Region, level: int) -> View:
+    grid = pyramid.grid
+    tiles = grid.cover(region, level)
+    return View(layer=layer, pyramid=pyramid, window=grid.window_of(region, level), tiles=tuple(tiles))
 
 
 def one_instant(layer: Layer, start: datetime | None, end: datetime | None) -> datetime | None:
@@ -70,28 +78,42 @@ def one_instant(layer: Layer, start: datetime | None, end: datetime | None) -> d
     raise BadDates(f"{layer.id} has imagery of several instants then: {listed}, …", hint="name one of them")
 
 
-def timeline(periods: Sequence[Period], start: datetime, end: datetime) -> list[tuple[datetime, bool]]:
-    """Every moment at which the layer would have imagery if it had no gaps, and whether it has."""
-    there = list(instants(periods, start, end))
-    if not there:
+def timeline(order: Order, layer: Layer) -> list[tuple[datetime, bool]]:
+    """Every moment at which there would be a picture if the layer had no gaps, and whether there is one."""
+    there = [time for time in times_of(order, layer) if time is not None]
+    if order.start is None or order.end is None or not there:
         return []
-    (step, _), *_ = Counter(
-        period.step for period in periods if period.end >= start and period.start < end
-    ).most_common()
-    whole = set(there)
-    if step.months or step.seconds:
-        whole |= set(instants((Period(there[0], there[-1], step),), start, end))
+    if order.every:
+        steps = instants((Period(order.start, order.end, parse_step(order.every)),), order.start, order.end)
+        whole = {snap(layer.periods, step) or step for step in steps}
+    else:
+        within = [period.step for period in layer.periods if period.end >= there[0] and period.start < order.end]
+        (step, _), *_ = Counter(within).most_common(1)
+        whole = set(instants((Period(there[0], there[-1], step),), there[0], order.end)) if step != Step() else set()
     present = set(there)
-    return [(moment, moment in present) for moment in sorted(whole)]
+    return [(moment, moment in present) for moment in sorted(whole | present)]
 
 
 def tiles_of(found: View, time: datetime | None, fetch: Fetch, report: Report) -> Iterator[tuple[Tile, bytes | None]]:
     """The tiles of an instant in the order in which they come. Raises SourceUnreachable when one cannot be had."""
     requests = found.requests(time)
+    pictures = 0
     with closing(fetch(requests)) as answers:
         for done, answer in enumerate(answers, 1):
-            yield answer.request.tile, _content(answer)
+            if _shows_another_time(answer):
+                raise SourceUnreachable(
+                    f"the server shows {found.layer.id} of another time than {answer.request.time:%Y-%m-%dT%H:%M:%SZ}",
+                    hint="try again later, or ask for another date",
+                )
+            content = _content(answer)
+            pictures += content is not None
+            yield answer.request.tile, content
             report(done, len(requests))
+    if not pictures:
+        raise NotFound(
+            f"there is no imagery of {found.layer.id} there then: all {len(requests):,} tiles are empty",
+            hint="choose another date or region",
+        )
 
 
 def frames(found: View, moments: Sequence[tuple[datetime, bool]], fetch: Fetch, report: Report) -> Generator[Frame]:
@@ -104,7 +126,8 @@ def frames(found: View, moments: Sequence[tuple[datetime, bool]], fetch: Fetch, 
         for time, present in moments:
             while present and len(waiting.get(time, ())) < per_frame:
                 answer = next(answers)
-                waiting.setdefault(answer.request.time, []).append((answer.request.tile, _content(answer)))
+                content = None if _shows_another_time(answer) else _content(answer)
+                waiting.setdefault(answer.request.time, []).append((answer.request.tile, content))
                 done += 1
                 report(done, len(requests))
             yield _frame(found, time, waiting.pop(time, []))
@@ -123,6 +146,10 @@ def _frame(found: View, time: datetime, tiles: Iterable[tuple[Tile, bytes | None
     return Frame(time, np.where(visible, pixels[..., :3], 0) if visible.any() else None)
 
 
+def _shows_another_time(answer: Fetched | Failed) -> bool:
+    return isinstance(answer, Fetched) and answer.stored.time not in (None, answer.request.time)
+
+
 def _content(answer: Fetched | Failed) -> bytes | None:
     if isinstance(answer, Failed):
         raise SourceUnreachable(answer.reason, hint="run it again later: what came is kept")
@@ -131,7 +158,7 @@ def _content(answer: Fetched | Failed) -> bytes | None:
 
 def check_size(found: View, most: int) -> None:
     """Refuse a window of more than so many tiles."""
-    tiles = len(found.pyramid.grid.tiles_of(found.window))
+    tiles = len(found.tiles)
     if tiles > most:
         raise BadInput(
             f"{found.window.width:,} x {found.window.height:,} pixels of {found.layer.id} are {tiles:,} tiles",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
-from earthcurator.errors import BadInput, CuratorError, NotFound, SourceUnreachable
-from earthcurator.gibs.catalogue import Catalogue, read_source, refresh, with_all_periods, with_metadata
+from earthcurator.errors import BadInput, BadPicture, CuratorError, NotFound, SourceUnreachable
+from earthcurator.gibs.capabilities import read_capabilities
+from earthcurator.gibs.catalogue import Catalogue, load_snapshot, read_source, refresh, with_all_periods, with_metadata
 from earthcurator.gibs.chips import chips
 from earthcurator.gibs.colormaps import Colormap, read_colormap
-from earthcurator.gibs.credits import Known, is_gibs
+from earthcurator.gibs.credits import Known, is_gibs, server_of
 from earthcurator.gibs.documents import Documents
 from earthcurator.gibs.fetch import Fetcher
 from earthcurator.gibs.layers import Layer
+from earthcurator.gibs.pixels import decode_tile
 from earthcurator.gibs.plan import Plan, make_plan
 from earthcurator.gibs.tiles import Failed, Fetched, TileCache, TileRequest
 from earthcurator.gibs.times import first_and_last
@@ -28,7 +33,8 @@ BULK_TILES = 1_000_000
 
 _TILE_BYTES = {"image/jpeg": 64_000, "image/png": 150_000}  # NASA's own figures for 512 x 512 pixels
 _WINDOW_BYTES = 2  # a pixel of a chip that is kept as PNG, roughly
-_COUNTED = 100_000  # tiles looked up in the cache for an estimate; the share of the others is taken to be the same
+_COUNTED = 20_000  # tiles looked up in the cache for an estimate; the share of the others is taken to be the same
+_AT_ONCE = 16  # documents asked for while the catalogue is read
 _DAY = timedelta(days=1)
 _MONTH = timedelta(days=30)
 
@@ -61,13 +67,25 @@ class WmtsSource:
             return read_source(lambda url: self._documents.get(url, max_age=_DAY), self.url)
         return self._known.catalogue()
 
-    def refresh(self) -> Catalogue:
-        """Read what the server offers anew."""
-        if self.is_gibs:
-            self._catalogue = refresh(self._fetcher.document, self.url, known=self.catalogue)
-            self._documents.keep(self._known.refreshed, self._catalogue.to_json())
-        else:
+    def _known_or_shipped(self) -> Catalogue:
+        try:
+            return self.catalogue
+        except BadInput:
+            return load_snapshot()
+
+    def refresh(self, progress: Callable[[int, int | None], None] = lambda done, total: None) -> Catalogue:  # noqa: ARG005
+        """Read what the server offers anew, with what it says of each layer."""
+        if not self.is_gibs:
             self._catalogue = read_source(lambda url: self._documents.get(url, max_age=timedelta()), self.url)
+            return self._catalogue
+        bare = refresh(self._fetcher.document, self.url, known=self._known_or_shipped())
+        described: dict[str, Layer] = {}
+        with ThreadPoolExecutor(_AT_ONCE) as executor:
+            for layer in executor.map(self._describe, bare.layers.values()):
+                described[layer.id] = layer
+                progress(len(described), len(bare.layers))
+        self._catalogue = replace(bare, layers=described)
+        self._documents.keep(self._known.refreshed, self._catalogue.to_json())
         return self._catalogue
 
     def layer(self, name: str, start: datetime | None = None, end: datetime | None = None) -> Layer:
@@ -102,7 +120,8 @@ class WmtsSource:
     def estimate(self, order: Order) -> Estimate:
         """What the order takes."""
         plan = self.plan(order)
-        tiles, cached = self._count(plan.requests())
+        tiles = plan.tiles
+        cached = self._count_cached(plan.requests(), tiles)
         download = (tiles - cached) * self._tile_bytes(plan)
         return Estimate(
             chips=plan.chips,
@@ -112,16 +131,15 @@ class WmtsSource:
             download_bytes=download,
             seconds=download / self._bytes_per_second,
             disk_bytes=plan.chips * self._chip_bytes(plan),
-            bulk=self.is_gibs and tiles - cached > BULK_TILES,
+            notice_from=BULK_TILES if self.is_gibs else None,
             resolution=plan.resolution,
+            notes=tuple(plan.notes()),
         )
 
-    def _count(self, requests: Iterable[TileRequest]) -> tuple[int, int]:
-        tiles = cached = 0
-        for request in requests:
-            cached += tiles < _COUNTED and self._cache.get(request.url) is not None
-            tiles += 1
-        return tiles, cached if tiles <= _COUNTED else cached * tiles // _COUNTED
+    def _count_cached(self, requests: Iterable[TileRequest], tiles: int) -> int:
+        looked_up = min(tiles, _COUNTED)
+        cached = sum(self._cache.get(request.url) is not None for request in islice(requests, looked_up))
+        return cached * tiles // looked_up if looked_up else 0
 
     def _tile_bytes(self, plan: Plan) -> int:
         matrix = plan.grid.matrix(plan.zoom)
@@ -142,9 +160,10 @@ class WmtsSource:
         return chips(
             plan,
             self._fetcher.tiles,
-            source="gibs" if self.is_gibs else self.url,
+            source="gibs" if self.is_gibs else server_of(plan.parts[0][0].pyramid.template),
             colormaps=self._colormaps(plan),
             threads=self._threads,
+            forget=self._cache.forget,
         )
 
     def _colormaps(self, plan: Plan) -> Mapping[str, Colormap]:
@@ -163,22 +182,56 @@ class WmtsSource:
         return found
 
     def colormap(self, layer: Layer) -> Colormap | None:
-        """What a layer's colours stand for; None when it does not say, or only in pictures of photographs."""
-        if not layer.colormap or layer.format != "image/png":
+        """What a layer's colours stand for; None when nobody says."""
+        if layer.format != "image/png":
             return None
-        try:
-            return read_colormap(self._documents.get(layer.colormap, max_age=_MONTH))
-        except NotFound:
-            log.warning("%s names a colour map that is not there: %s", layer.id, layer.colormap)
-            return None
+        for address in filter(None, (layer.colormap or self._colormap_address(layer),)):
+            try:
+                return read_colormap(self._documents.get(address, max_age=_MONTH))
+            except NotFound:
+                log.warning("%s names a colour map that is not there: %s", layer.id, address)
+        return None
+
+    def _colormap_address(self, layer: Layer) -> str:
+        """Of a layer of the catalogue that ships, which names few: asked of the server, for this layer alone."""
+        if not self.is_gibs:
+            return ""
+        crs = next(crs for crs in layer.pyramids if crs != "EPSG:3857")
+        endpoint = f"{self.url}/wmts/{crs.lower().replace(':', '')}/best"
+        for address in (
+            f"{endpoint}/wmts.cgi?SERVICE=WMTS&REQUEST=GetCapabilities&layer={layer.id}",
+            f"{endpoint}/1.0.0/WMTSCapabilities.xml",
+        ):
+            try:
+                found = read_capabilities(self._documents.get(address, max_age=_MONTH), base=address)
+            except (NotFound, SourceUnreachable) as error:
+                log.info("no capabilities of %s: %s", layer.id, error)
+                continue
+            if layer.id in found:
+                return found[layer.id].colormap
+        return ""
+
+    def forget_damaged(self, requests: Iterable[TileRequest]) -> None:
+        """Drop those tiles that cannot be decoded, so that they are fetched again."""
+        for request in requests:
+            stored = self._cache.get(request.url)
+            content = self._cache.read(stored.sha256) if stored and stored.sha256 else None
+            try:
+                if content:
+                    decode_tile(content)
+            except BadPicture:
+                self._cache.forget(request.url)
 
     def tiles(self, requests: Iterable[TileRequest]) -> Generator[Fetched | Failed]:
         """Tiles, in the order in which they come."""
         return self._fetcher.tiles(requests)
 
-    def _describe(self, layer: Layer) -> None:
-        """Have what the server says of a layer here, for the data card."""
+    def _describe(self, layer: Layer) -> Layer:
+        """With what the server says of a layer, which stays here for the data card."""
+        if self.url.endswith(".xml") or "?" in self.url:
+            return layer  # the address of one document: who knows what lies beside it
         try:
-            with_metadata(layer, lambda url: self._documents.get(url, max_age=_MONTH), self.url)
-        except (NotFound, SourceUnreachable) as error:
+            return with_metadata(layer, lambda url: self._documents.get_optional(url, max_age=_MONTH), self.url)
+        except NotFound as error:
             log.info("no metadata of %s: %s", layer.id, error)
+            return layer

@@ -22,6 +22,8 @@ class TileRequest:
     tile: Tile
     url: str
     """Where it is; also the name under which the cache knows it."""
+    size: tuple[int, int] | None = None
+    """Width and height in pixels that its grid says it has; None: not checked."""
 
 
 class TileCache(Protocol):
@@ -37,6 +39,10 @@ class TileCache(Protocol):
 
     def put(self, stored: StoredTile, content: bytes) -> None:
         """Keep an answer; safe against kill -9 at any moment."""
+        ...
+
+    def forget(self, url: str) -> None:
+        """Drop an answer that turned out to be damaged."""
         ...
 
     def trim(self) -> None:

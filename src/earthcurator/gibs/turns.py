@@ -78,7 +78,7 @@ class Host:
     def failed(self, failure: Failure, sent: float) -> None:
         """Note a failure, and leave the server alone for as long as it asks."""
         now = time.monotonic()
-        if failure.kind in ("slow down", "silent"):
+        if failure.kind in ("slow down", "silent", "denied"):
             self.concurrency.overloaded(sent, now)
         self._paused_until = max(self._paused_until, now + failure.pause)
 

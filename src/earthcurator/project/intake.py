@@ -110,7 +110,9 @@ class Intake:
         known = self._chips.ids.known(arrival.chip.id for arrival in arrivals)
         self._sort_known([arrival.chip for arrival in arrivals if arrival.chip.id in known])
         if new := [arrival for arrival in arrivals if arrival.chip.id not in known]:
-            self.added += self._chips.add(new)
+            added = self._chips.add(new)
+            self.added += added
+            self.present += len(new) - added  # another program was quicker
         self._since = time.monotonic()
 
     def _sort_known(self, chips: Sequence[Chip]) -> None:

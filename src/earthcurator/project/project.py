@@ -128,7 +128,10 @@ class Project:
         interrupted, what came is kept, and running it again continues.
         """
         with Imagery(source, settings=self._settings) as imagery:
-            return self.fill(orders(layers, where, dates, **options), imagery, progress=progress)
+            wanted = orders(layers, where, dates, **options)
+            if not layers:  # they come from a link
+                wanted = [imagery.available(order) for order in wanted]
+            return self.fill(wanted, imagery, progress=progress)
 
     def fill(self, wanted: Sequence[Order], imagery: Imagery, *, progress: Progress = _silent) -> Downloaded:
         """Bring in the chips of some orders."""
@@ -139,11 +142,11 @@ class Project:
         stats = imagery.fetcher.stats
         return Downloaded(
             added=intake.added,
-            present=intake.present,
+            present=intake.present + intake.quarantined["duplicate"],  # of an instant that another request showed
             changed=intake.changed,
             shifted=intake.shifted,
             skipped=dict(intake.skipped),
-            failed=intake.quarantined.total(),
+            failed=intake.quarantined.total() - intake.quarantined["duplicate"],
             report=report,
             requests=stats.requests,
             cached=stats.from_cache,

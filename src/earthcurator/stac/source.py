@@ -43,7 +43,7 @@ class StacSource:
             download_bytes=bytes_,
             seconds=bytes_ / _BYTES_PER_SECOND,
             disk_bytes=bytes_,
-            bulk=False,
+            notice_from=None,
             resolution=grid.metres_per_pixel(zoom),
         )
 

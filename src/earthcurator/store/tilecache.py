@@ -159,6 +159,16 @@ class SqliteTileCache:
             beside.unlink(missing_ok=True)
             raise
 
+    def forget(self, url: str) -> None:
+        """Drop an answer, and its bytes for all addresses they came from."""
+        stored = self.get(url)
+        with self._told(), self._transaction():
+            if stored is not None and stored.sha256:
+                self._db.execute("DELETE FROM answers WHERE sha256 = ?", (stored.sha256,))
+                self._db.execute("DELETE FROM pictures WHERE sha256 = ?", (stored.sha256,))
+                self._file(stored.sha256).unlink(missing_ok=True)
+            self._db.execute("DELETE FROM answers WHERE url = ?", (url,))
+
     def trim(self) -> None:
         """Remove what was not used for longest, until the cap on the size holds. What this program used stays."""
         with self._told():
