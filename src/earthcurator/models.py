@@ -5,7 +5,7 @@ Validity is checked where a value is made, so nobody checks again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -290,3 +290,74 @@ class EncoderCard:
     """Measured quality, each with a name that says on what."""
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of the programs that made it."""
+
+
+Role = Literal["owner", "curator", "annotator", "viewer"]
+"""What a person may do: everything; tasks and exports; label; look."""
+
+Decision = Literal["label", "unsure", "skip", "undo"]
+"""What an event says: a class, that one cannot tell, that somebody else should, or that an earlier event is void."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is being decided about some chips."""
+
+    id: str
+    question: str
+    """For people, e.g. `Is there smoke?`."""
+    classes: tuple[str, ...]
+    """At least two. Their order is that of buttons and keys."""
+    several: bool = False
+    """Whether a chip may have several classes, or none, at once."""
+    opinions: int = 1
+    """How many people decide about each chip."""
+    guide: str = ""
+    """How to decide, in Markdown."""
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Class → ids of chips that show it well."""
+    created: datetime
+    creator: str = ""
+    """Id of the person who made it; empty without accounts."""
+
+    def __post_init__(self) -> None:
+        _refuse_text(self.classes)
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes) or not all(self.classes):
+            raise BadInput(f"a task needs two or more different classes, not {list(self.classes)}")
+        if not 1 <= self.opinions <= 99:
+            raise BadInput(f"a task takes 1 to 99 opinions a chip, not {self.opinions}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """One event: what somebody said of a chip, at some time. Never changed, never deleted."""
+
+    id: str
+    """Made by whoever sends it, so that sending it twice counts once."""
+    task: str
+    chip: str
+    annotator: str
+    """Id of the person, `import` or the name of a model."""
+    decision: Decision
+    value: tuple[str, ...] = ()
+    """The classes, for a `label`: one, unless the task allows several."""
+    time: datetime
+    """When it was kept (UTC), by the clock of the database."""
+    seconds: float | None = None
+    """How long the chip was on the screen."""
+    source: Literal["person", "import", "model", "adjudication"] = "person"
+    """An adjudication decides where people disagree."""
+    voids: str | None = None
+    """For an `undo`: the id of the event that no longer counts."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A chip that is on somebody's screen until then."""
+
+    task: str
+    chip: str
+    annotator: str
+    until: datetime
+    """UTC, by the clock of the database."""

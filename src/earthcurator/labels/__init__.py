@@ -1,0 +1,1 @@
+"""What people said of chips, read: states, progress, agreement, and one answer for each chip. Pure functions."""
