@@ -57,8 +57,7 @@ def orders(
     projection along, those of its animation if it has one; what is given here counts instead. `options` are fields of
     `Order`.
     """
-    if isinstance(layers, str):
-        layers = (layers,)
+    layers = (layers,) if isinstance(layers, str) else tuple(dict.fromkeys(layers))
     options |= _dates(dates)
     if isinstance(where, str) and "://" in where:
         return _orders_of_link(tuple(layers), where, today or datetime.now(UTC).date(), options)

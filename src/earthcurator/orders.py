@@ -59,16 +59,16 @@ class Order:
         if self.zoom is not None and self.resolution is not None:
             raise BadInput("a level and a resolution are two ways to say one thing", hint="give one of them")
         if self.resolution is not None and not self.resolution > 0:
-            raise BadInput(f"the resolution must be more than 0 metres, not {self.resolution:g}")
+            raise BadInput(f"the resolution must be more than 0 metres, not {self.resolution:g}", hint="e.g. 250")
         if self.chip_size is not None and not 8 <= self.chip_size <= 4096:
-            raise BadInput(f"a chip is 8 to 4096 pixels a side, not {self.chip_size}")
+            raise BadInput(f"a chip is 8 to 4096 pixels a side, not {self.chip_size}", hint="256 is usual")
         if self.stride is not None and (self.chip_size is None or self.stride < 1):
             raise BadInput("a stride needs a chip size, and to be at least 1 pixel", hint="add --chip-size 256, say")
         if self.edge not in ("touch", "within"):
             raise BadInput(f"there is no edge rule {self.edge!r}", hint="use touch or within")
         for share in (self.min_valid, self.max_clouds):
             if not 0 <= share <= 1:
-                raise BadInput(f"a share must be within 0..1, not {share:g}")
+                raise BadInput(f"a share must be within 0..1, not {share:g}", hint="0.5 is a half")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

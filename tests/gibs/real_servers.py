@@ -174,7 +174,7 @@ class Contract:
         again = project.download(*place, source=server.url, zoom=6)
         with ec.create(tmp_path / "other", settings=settings) as other:
             assert other.download(*place, source=server.url, zoom=6).added == 8
-        assert (again.added, again.present) == (0, 8)
+        assert (again.added, again.present, again.requests) == (0, 8, 0)
         assert server.tile_requests() == before + 8
 
     def test_address_of_the_capabilities_is_a_source_too(self, server: RealServer, project: ec.Project) -> None:

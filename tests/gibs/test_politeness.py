@@ -32,8 +32,16 @@ def test_an_idle_bucket_does_not_save_up_more_than_a_burst() -> None:
     assert bucket.delay(now=1000) == 1
 
 
-def test_concurrency_grows_by_one_after_a_round_of_successes() -> None:
-    concurrency = Concurrency(Policy(connections=4))
+def test_concurrency_grows_by_half_a_round_until_the_server_is_overloaded() -> None:
+    concurrency = Concurrency(Policy(connections=8))
+    for _ in range(8):
+        concurrency.succeeded()
+    assert concurrency.limit == 12
+
+
+def test_concurrency_grows_by_one_a_round_after_the_server_was_overloaded() -> None:
+    concurrency = Concurrency(Policy(connections=8))
+    concurrency.overloaded(0.0, now=1.0)
     for _ in range(4):
         concurrency.succeeded()
     assert concurrency.limit == 5

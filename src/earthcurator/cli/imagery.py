@@ -220,6 +220,8 @@ def mosaic(
                --bbox -125,37,-120,41 --date 2020-08-20
     """
     order = _one_order(layer, _place(bbox, region, worldview), dates, grid)
+    if out.suffix.lower() not in (".tif", ".tiff", ".png"):
+        raise BadInput(f"{out.name} ends in none of .tif, .tiff and .png", hint=f"name it {out.stem}.tif, say")
     form = format_name or ("png" if out.suffix.lower() == ".png" else "geotiff")
     with Imagery(source) as imagery, progress("mosaic") as report:
         done = imagery.mosaic(
@@ -308,6 +310,8 @@ def _place(bbox: str | None, region: Path | None, worldview: str | None) -> Wher
             "say where, once" if not given else "there are several places",
             hint="give one of --bbox W,S,E,N, --region FILE.geojson or --worldview URL",
         )
+    if worldview is not None and "://" not in worldview:
+        raise BadInput(f"{worldview!r} is not a link", hint="copy the address from the browser, with https://")
     if bbox is not None:
         return parse_box(bbox)
     return region if region is not None else str(worldview)
@@ -368,7 +372,9 @@ def _ask(yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise BadInput("this is large, and there is nobody to ask", hint="add --yes if you mean it")
-    click.confirm("Go on?", abort=True, err=True)
+    if not click.confirm("Go on?", err=True):
+        say("nothing was downloaded")
+        sys.exit(1)
 
 
 def _bytes(count: float) -> str:

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
@@ -168,14 +169,15 @@ def refresh(
 
     A projection that cannot be had is left out, unless it is the only one.
     """
+    addresses = [f"{base}/wmts/{p.lower().replace(':', '')}/best/1.0.0/WMTSCapabilities.xml" for p in projections]
     found, failed = [], []
-    for projection in projections:
-        address = f"{base}/wmts/{projection.lower().replace(':', '')}/best/1.0.0/WMTSCapabilities.xml"
-        try:
-            found.append(read_capabilities(fetch(address), base=address))
-        except CuratorError as exc:
-            failed.append(exc)
-            log.info("no layers in %s: %s", projection, exc)
+    with ThreadPoolExecutor(len(addresses)) as executor:
+        for address, document in zip(addresses, [executor.submit(fetch, one) for one in addresses], strict=True):
+            try:
+                found.append(read_capabilities(document.result(), base=address))
+            except CuratorError as exc:
+                failed.append(exc)
+                log.info("no layers at %s: %s", address, exc)
     if not any(found):
         raise SourceUnreachable(f"{base} lists no layers: {failed[0] if failed else 'they are empty'}") from None
     return _catalogue(merge_layers(found), base, known=known, today=today)

@@ -22,7 +22,7 @@ from earthcurator.errors import NotAllowed, NotFound, SourceUnreachable, Storage
 log = logging.getLogger(__name__)
 
 _ROOTS = {"Capabilities", "Domains", "ColorMaps", "ColorMap"}
-_ABSENT = timedelta(hours=1)  # so long it is remembered that an optional document is not there
+_ABSENT = timedelta(hours=1)  # so long it is remembered that a document is not there
 
 
 class Documents:
@@ -32,13 +32,22 @@ class Documents:
         self._fetch, self._folder = fetch, folder
 
     def get(self, url: str, *, max_age: timedelta) -> bytes:
-        """The document, asked of the server unless the copy here is younger than `max_age`."""
+        """The document, asked of the server unless the copy here is younger than `max_age`.
+
+        Raises NotFound when there is none, which is remembered for an hour.
+        """
         path = self._path(url)
         age, kept = self._kept(path)
         if kept and age < max_age:
             return kept
+        if kept == b"" and age < min(max_age, _ABSENT):
+            raise NotFound(f"there is no document at {url}", hint="check the address and the layer's name")
         try:
             content = self._fetch(url)
+        except NotFound:
+            if not kept:
+                self.keep(path, b"")
+            raise
         except SourceUnreachable:
             if not kept:
                 raise
@@ -49,16 +58,11 @@ class Documents:
         return content
 
     def get_optional(self, url: str, *, max_age: timedelta) -> bytes:
-        """One that need not be there: raises NotFound when it cannot be had, and remembers that for an hour."""
-        path = self._path(url)
-        age, kept = self._kept(path)
-        if kept == b"" and age < _ABSENT:
-            raise NotFound(f"there is no {url}")
+        """One that need not be there: when it cannot be had for any reason, NotFound, which is remembered as well."""
         try:
             return self.get(url, max_age=max_age)
-        except (NotFound, SourceUnreachable) as error:
-            if not kept:
-                self.keep(path, b"")
+        except SourceUnreachable as error:
+            self.keep(self._path(url), b"")
             raise NotFound(f"{url} cannot be had: {error}") from error
 
     def keep(self, path: Path, content: bytes) -> None:

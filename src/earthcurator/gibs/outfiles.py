@@ -31,8 +31,10 @@ def suffix_of(out: Path, allowed: tuple[str, ...]) -> str:
 @contextmanager
 def complete_or_absent(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """A path to write to, alone in a folder of its own; it becomes `out` when the block ends without an exception."""
-    if out.is_dir() or (out.exists() and not overwrite):
-        raise Conflict(f"{out} exists already", hint="name another file, or ask to overwrite it")
+    if out.is_dir():
+        raise Conflict(f"{out} is a folder", hint="name a file")
+    if out.exists() and not overwrite:
+        raise Conflict(f"{out} exists already", hint="name another file, or add --overwrite")
     folder = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     try:
         folder.mkdir(parents=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from earthcurator.errors import BadDates, BadInput
 from earthcurator.gibs.catalogue import instants_of, range_of
@@ -90,7 +90,11 @@ class Plan:
                 yield helper, sum(_helper_time(helper.layer, time) is not _NONE for time in times)
 
     def notes(self) -> Iterator[str]:
-        """Where a mask or cloud layer does not reach."""
+        """Where a layer, a mask or a cloud layer does not reach."""
+        for part, times in self.parts:
+            last = times[-1]
+            if last and self.order.end and not self.order.every and self.order.end - last > _longest(part.layer):
+                yield f"{part.layer.id} has no imagery after {last:%Y-%m-%d} in the dates that you named"
         for helper, then in ((self.mask, "black counts as no data"), (self.clouds, "nothing is known of clouds")):
             lacking = sum(
                 _helper_time(helper.layer, time) is _NONE for _, times in self.parts for time in times if helper
@@ -204,6 +208,12 @@ def _windows(order: Order, grid: Grid, zoom: int) -> Iterator[Window]:
     else:
         inside = order.edge == "within"
         yield from grid.lattice(order.region, zoom, size=size, stride=stride, inside=inside)
+
+
+def _longest(layer: Layer) -> timedelta:
+    """How long the imagery of an instant lasts at most."""
+    steps = [period.step for period in layer.periods]
+    return max((timedelta(days=31 * step.months, seconds=step.seconds) for step in steps), default=timedelta())
 
 
 def times_of(order: Order, layer: Layer) -> tuple[datetime | None, ...]:

@@ -149,7 +149,8 @@ class TokenBucket:
 
 
 class Concurrency:
-    """How many requests at once: one more after each round of successes, half when the server is overloaded (AIMD)."""
+    """How many requests at once: half when the server is overloaded, after that one more for each round of successes
+    (AIMD). Until it is overloaded for the first time, half as many more for each round (slow start, as in TCP)."""
 
     def __init__(self, policy: Policy) -> None:
         self.limit = policy.connections
@@ -160,7 +161,7 @@ class Concurrency:
     def succeeded(self) -> None:
         """A request was answered well."""
         self._successes += 1
-        if self._successes >= self.limit:
+        if self._successes >= (2 if self._halved_at == float("-inf") else self.limit):
             self._successes = 0
             self.limit = min(self._most, self.limit + 1)
 
