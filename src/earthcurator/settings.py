@@ -27,6 +27,11 @@ class Settings(BaseSettings):
         description="Where tiles of imagery are kept for all projects, and what can be made again of projects on "
         "object storage and of those you may only read.",
     )
+    database_url: str | None = Field(
+        default=None,
+        description="A `postgresql://` database for tasks and labels, where several servers share a project or it is "
+        "on object storage; by default `labels.db` in the project's folder.",
+    )
     tile_cache_gb: float = Field(
         default=10.0, gt=0, description="How many gigabytes of tiles are kept; those unused for longest go first."
     )

@@ -33,6 +33,7 @@ _MODULES = {
     "init": "earthcurator.cli.pictures",
     "layers": "earthcurator.cli.imagery",
     "mosaic": "earthcurator.cli.imagery",
+    "task": "earthcurator.cli.tasks",
     "search": "earthcurator.cli.search",
 }
 

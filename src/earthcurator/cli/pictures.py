@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from datetime import datetime
 from pathlib import Path
 
@@ -12,9 +11,13 @@ import earthcurator
 from earthcurator import ingest
 from earthcurator.cli.app import Here
 from earthcurator.cli.output import answer, progress, say
-from earthcurator.errors import BadInput, NotFound
+from earthcurator.errors import BadInput
+from earthcurator.export import EXPORTERS
+from earthcurator.export.splits import By
 from earthcurator.geo import parse_box
 from earthcurator.ingest import StretchRule
+from earthcurator.labels.policy import parse_policy
+from earthcurator.project.tasks import read_labels
 from earthcurator.search import parse_dates
 
 _STRETCHES = "auto, none, minmax, percentile or LOW,HIGH"
@@ -112,55 +115,77 @@ def import_(
 @click.command()
 @click.argument("task")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--format", "format_name", default="imagefolder", show_default=True, help="imagefolder or csv.")
+@click.option("--format", "format_name", default="imagefolder", show_default=True, help=", ".join(EXPORTERS.names()))
+@click.option(
+    "--policy",
+    default="majority",
+    show_default=True,
+    help="How opinions become one answer: majority, adjudicated, any, or min_agreement=0.8.",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["random", "place", "time"]),
+    help="Divide into train, val and test so that no place, or no time, is on two sides.",
+)
+@click.option("--shares", default="0.7,0.15,0.15", show_default=True, help="Of train, val and test.")
+@click.option("--seed", default=0, show_default=True, help="Another seed gives another division.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_obj
-def export(here: Here, task: str, out: Path, format_name: str, as_json: bool) -> None:
+def export(
+    here: Here,
+    task: str,
+    out: Path,
+    format_name: str,
+    policy: str,
+    split: By | None,
+    shares: str,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Write a labelled dataset into the new folder OUT.
 
-    TASK says where the labels are: the word `folders` for the class folders that the chips were imported with,
-    or a CSV file with the columns chip and label.
+    TASK says where the labels are: a task's id or question, the word `folders` for the class folders that the chips
+    were imported with, or a CSV file with the columns chip and label.
 
     \b
     Example: curator export folders islands-dataset
+             curator export "Is there smoke?" smoke-dataset --format webdataset --split place
              curator export labels.csv islands-dataset --format csv
     """
     with here.open() as project:
-        labels = None if task == "folders" else _labels(Path(task))
-        count = project.export(out, labels, format=format_name)
+        labels, found = None, None
+        if task.lower().endswith(".csv"):
+            labels = {chip: classes[0] for chip, classes in read_labels(Path(task))}
+        elif task != "folders":
+            found = project.tasks.find(task)
+        count = project.export(
+            out,
+            labels,
+            task=found,
+            policy=parse_policy(policy),
+            split=split,
+            shares=_shares(shares),
+            seed=seed,
+            format=format_name,
+        )
     if as_json:
         answer({"out": str(out), "format": format_name, "chips": count})
     else:
         say(f"wrote {count:,} chips to {out}")
 
 
+def _shares(text: str) -> dict[str, float]:
+    try:
+        train, val, test = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise BadInput(f"--shares {text} is not three numbers", hint="write e.g. --shares 0.7,0.15,0.15") from error
+    return {name: share for name, share in (("train", train), ("val", val), ("test", test)) if share}
+
+
 def _instant(text: str) -> datetime:
     if "/" in text:
         raise BadInput(f"--time {text} is a range", hint="pictures are taken at one instant: write e.g. 2020-08-16")
     return parse_dates(text)[0]
-
-
-def _labels(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise NotFound(f"{path} is not a file of labels", hint="name a CSV file, or write the word folders")
-    labels: dict[str, str] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        try:
-            if not {"chip", "label"} <= set(rows.fieldnames or ()):
-                raise BadInput(f"{path} has no columns named chip and label", hint="its first line must be: chip,label")
-            for row in rows:
-                _add_label(labels, row["chip"], row["label"], f"line {rows.line_num} of {path}")
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise BadInput(f"{path} is not CSV in UTF-8 ({error})", hint="save it as CSV UTF-8") from error
-    return labels
-
-
-def _add_label(labels: dict[str, str], chip: str | None, label: str | None, where: str) -> None:
-    if not chip or not label:
-        raise BadInput(f"{where} lacks a chip or a label")
-    if labels.setdefault(chip, label) != label:
-        raise BadInput(f"{where} says {label} of chip {chip}, which is {labels[chip]} above", hint="keep one of them")
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

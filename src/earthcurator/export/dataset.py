@@ -26,8 +26,16 @@ class Exporter(Protocol):
 EXPORTERS: Registry[Exporter] = Registry(
     "exporter",
     {
+        "coco": "earthcurator.export.coco:write_coco",
         "csv": "earthcurator.export.csv:write_csv",
+        "geojson": "earthcurator.export.geojson:write_geojson",
+        "geoparquet": "earthcurator.export.parquet:write_geoparquet",
+        "huggingface": "earthcurator.export.huggingface:write_huggingface",
         "imagefolder": "earthcurator.export.imagefolder:write_imagefolder",
+        "parquet": "earthcurator.export.parquet:write_parquet",
+        "tfrecord": "earthcurator.export.tfrecord:write_tfrecord",
+        "webdataset": "earthcurator.export.webdataset:write_webdataset",
+        "yolo-cls": "earthcurator.export.yolo:write_yolo_classification",
     },
 )
 

@@ -1,17 +1,22 @@
-"""Pictures in one folder per class, as torchvision, Keras, fastai and Hugging Face read them."""
+"""Pictures in one folder per class, as torchvision, Keras, fastai and Hugging Face read them.
+
+A folder says one class: pictures with several classes, or none, belong into another format.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 
+from earthcurator.errors import BadInput
 from earthcurator.export.csv import write_csv
 from earthcurator.export.labelled import Labelled
+from earthcurator.export.rows import with_pictures
 
-_EXTENSIONS = {
+EXTENSIONS = {
     "image/bmp": "bmp",
     "image/gif": "gif",
     "image/jpeg": "jpg",
@@ -19,33 +24,54 @@ _EXTENSIONS = {
     "image/tiff": "tif",
     "image/webp": "webp",
 }
+_OURS = ("chips.csv", "data_card.md")  # files beside the folders
 _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # names that Windows keeps for devices
 
 
 def write_imagefolder(
     out: Path, rows: Iterable[Labelled], pictures: Callable[[Sequence[str]], Mapping[str, bytes]]
 ) -> int:
-    """Write `<class>/<chip>.<ext>` with the bytes as received, and `chips.csv` beside them with place and time."""
+    """Write `[<split>/]<class>/<chip>.<ext>` with the bytes as received; `chips.csv` beside has place and time."""
+    return write_csv(out, in_class_folders(out, rows, pictures, unsplit=""))
+
+
+def in_class_folders(
+    out: Path,
+    rows: Iterable[Labelled],
+    pictures: Callable[[Sequence[str]], Mapping[str, bytes]],
+    *,
+    unsplit: str,
+) -> Iterator[Labelled]:
+    """The same rows, each once its picture is written. `unsplit` is the folder of rows without a split."""
     folders: dict[str, str] = {}
+    splits: dict[Path, None] = {}
+    for row, picture in with_pictures(rows, pictures):
+        split = out / (row.split or unsplit)
+        splits[split] = None
+        folder = split / _folder(_only_class(row), folders)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / file_name(row)).open("xb") as file:
+            file.write(picture)
+        yield row
+    # Readers number the folders of each split by themselves: one that a split lacks would shift all after it.
+    for split in splits:
+        for name in folders.values():
+            (split / name).mkdir(exist_ok=True)
 
-    def written() -> Iterator[Labelled]:
-        waiting = iter(rows)
-        while some := list(islice(waiting, 256)):
-            content = pictures([row.chip.id for row in some])
-            for row in some:
-                folder = out / _folder(row.label, folders)
-                folder.mkdir(exist_ok=True)
-                with (folder / _file_name(row)).open("xb") as file:
-                    file.write(content[row.chip.id])
-                yield row
 
-    return write_csv(out, written())
+def _only_class(row: Labelled) -> str:
+    if len(row.labels) != 1:
+        raise BadInput(
+            f"chip {row.chip.id} has {len(row.labels)} classes, and a folder can say only one",
+            hint="export as csv, parquet, geojson, coco, webdataset, tfrecord or huggingface",
+        )
+    return row.label
 
 
 def _folder(label: str, folders: dict[str, str]) -> str:
     """A folder name for this class that is safe on every system and different from the other classes'."""
     if label not in folders:
-        taken = {name.casefold() for name in folders.values()}
+        taken = {*_OURS, *(name.casefold() for name in folders.values())}
         name = safe_name(label)
         numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
         folders[label] = next(free for free in chain([name], numbered) if free.casefold() not in taken)
@@ -60,5 +86,6 @@ def safe_name(text: str) -> str:
     return f"_{text}" if not text or _RESERVED.match(text) else text
 
 
-def _file_name(row: Labelled) -> str:
-    return f"{safe_name(row.chip.id)}.{_EXTENSIONS[row.chip.media_type]}"
+def file_name(row: Labelled) -> str:
+    """The name of a chip's picture as a file, with the ending that its format has."""
+    return f"{safe_name(row.chip.id)}.{EXTENSIONS[row.chip.media_type]}"

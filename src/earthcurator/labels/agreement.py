@@ -75,7 +75,7 @@ class Agreement:
     """How much the people of a task agree."""
 
     alpha: Coefficient
-    """Krippendorff's, with an interval."""
+    """Krippendorff's; with an interval, unless it is a mean over classes."""
     fleiss: Coefficient
     pairs: Mapping[tuple[str, str], Coefficient]
     """Two annotators who share a chip → Cohen's kappa."""
@@ -227,7 +227,7 @@ def _interval(
 
 
 def _with_others(questions: Sequence[Ratings]) -> dict[str, Share]:
-    """Annotator → on how many chips they say what most of the others say, of those where the others have a most.
+    """Annotator → how often they say what most of the others say, of the questions where the others have a majority.
 
     Their own voice is left out of the majority, else everybody agrees with it more than they do.
     """

@@ -1,4 +1,4 @@
-"""Reads the events of a task into what holds now: who thinks what of each chip, how far the task is, how fast people are.
+"""Reads the events of a task into what holds now: who thinks what, how far the task is, how fast people are.
 
 Events are never changed, so this is a fold: the same events give the same states, whether they come at once or one by
 one. Who may say what is checked where events are kept, not here.

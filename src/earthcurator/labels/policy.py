@@ -108,7 +108,7 @@ def decide(task: Task, state: ChipState, policy: Policy) -> Decided | Undecided:
 
 
 def disputed(task: Task, states: Mapping[str, ChipState]) -> list[Disputed]:
-    """Chips with different answers and no adjudication, the most contested first; of those, the ones with most opinions."""
+    """Chips with different answers and no adjudication, the most contested first, then those with most opinions."""
     found = [
         Disputed(
             chip=chip,

@@ -1,4 +1,4 @@
-"""Which chips to ask twice about, and how to mix in chips whose answer is known. Who gets which chip is decided by leases."""
+"""Which chips to ask twice about, and how to mix in chips whose answer is known. Leases decide who gets which."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ def second_opinions(chips: Iterable[str], share: float, *, seed: int = 0) -> lis
 
 
 def mix_gold(chips: Sequence[str], gold: Iterable[str], *, every: int, rng: np.random.Generator) -> list[str]:
-    """The chips in their order with a gold chip at a random place among each `every`, until either runs out.
+    """The chips in their order with a gold chip at a random place among each `every`, as long as there are any.
 
-    Gold chips are taken in random order and are shown once; those among `chips` are not shown twice.
+    Gold chips come in random order, each at most once; those among `chips` are not shown twice.
     """
-    if every < 1:
-        raise BadInput(f"a gold chip among every {every} chips makes no sense", hint="write 20 for one in twenty")
-    known = sorted(set(gold))
+    if every < 2:
+        raise BadInput(f"a gold chip among every {every} chips leaves no others", hint="write 20 for one in twenty")
+    golden = set(gold)
+    known = sorted(golden)
     waiting = [known[place] for place in rng.permutation(len(known))]
-    rest = [chip for chip in chips if chip not in set(known)]
+    rest = [chip for chip in chips if chip not in golden]
     mixed: list[str] = []
-    for start in range(0, len(rest), max(1, every - 1)):
-        some = rest[start : start + max(1, every - 1)]
+    for start in range(0, len(rest), every - 1):
+        some = rest[start : start + every - 1]
         if waiting:
             some.insert(int(rng.integers(len(some) + 1)), waiting.pop())
         mixed += some

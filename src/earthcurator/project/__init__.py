@@ -6,5 +6,17 @@ from earthcurator.project.encoders import Encoders
 from earthcurator.project.intake import Downloaded, Imported
 from earthcurator.project.opening import create, open
 from earthcurator.project.project import Project
+from earthcurator.project.tasks import Report, TaskBook
 
-__all__ = ["Downloaded", "Embedded", "Encoders", "Imported", "Progress", "Project", "create", "open"]
+__all__ = [
+    "Downloaded",
+    "Embedded",
+    "Encoders",
+    "Imported",
+    "Progress",
+    "Project",
+    "Report",
+    "TaskBook",
+    "create",
+    "open",
+]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -30,16 +31,22 @@ from earthcurator.encoders import (
 )
 from earthcurator.errors import BadInput, BadPicture, Conflict, NotFound
 from earthcurator.export import Labelled, write_dataset
+from earthcurator.export.splits import SHARES, By
+from earthcurator.export.splits import split as split_dataset
 from earthcurator.imagery import Imagery, Progress, Where, credits, orders
-from earthcurator.models import Arrival, Chip, Example, Hit, Hits, Quarantined, Query, Skipped
+from earthcurator.labels.policy import Policy
+from earthcurator.models import Arrival, Chip, Example, Hit, Hits, Quarantined, Query, Skipped, Task
 from earthcurator.orders import Order
 from earthcurator.project.embedding import Embedded, VectorCommits
 from earthcurator.project.encoders import Encoders
 from earthcurator.project.intake import Downloaded, Imported, Intake
+from earthcurator.project.tasks import TaskBook
 from earthcurator.search import search
 from earthcurator.settings import Settings
 
 T = TypeVar("T")
+
+MAJORITY = Policy()
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -55,6 +62,8 @@ class Project:
         self._manifest = store.migrate(files)
         self.chips = store.Chips(files)
         self.encoders = Encoders(files)
+        here = "" if "://" in files.location else Path(files.location) / "labels.db"
+        self.tasks = TaskBook(settings.database_url or here, self.chips)
         self._embeddings: dict[str, store.Embeddings] = {}
         self._opening = Lock()
 
@@ -69,6 +78,7 @@ class Project:
     def close(self) -> None:
         """Let go of encoders and caches. Nothing waits to be written: every change is durable when its call returns."""
         self.encoders.close()
+        self.tasks.close()
         self._embeddings.clear()
 
     @property
@@ -315,34 +325,70 @@ class Project:
             raise NotFound(f"there is no chip {chip.id} in {self.location}")
         return pictures[chip.id]
 
-    # -- export --------------------------------------------------------------------------------------------------
+    # -- export ------------------------------------------------------------------------------------------------
 
-    def export(self, out: str | Path, labels: Mapping[str, str] | None = None, *, format: str = "imagefolder") -> int:  # noqa: A002 - the word users know
+    def export(
+        self,
+        out: str | Path,
+        labels: Mapping[str, str] | None = None,
+        *,
+        task: Task | None = None,
+        policy: Policy = MAJORITY,
+        split: By | None = None,
+        shares: Mapping[str, float] = SHARES,
+        seed: int = 0,
+        format: str = "imagefolder",  # noqa: A002 - the word users know
+    ) -> int:
         """Write a labelled dataset into a new folder; returns how many chips it holds.
 
-        `labels` maps chip ids to classes; without it, the classes are the folders that the chips were imported with.
+        The classes are those of a task, one answer a chip by the policy; or those of `labels`, chip id → class; or
+        else the folders that the chips were imported with. With `split` the dataset is divided at random, by place or
+        by time, as `earthcurator.export.splits` says.
         """
-        rows: Iterator[Labelled]
-        if labels is None:
-            if all(chip.folder is None for chip in self.chips.all()):
-                raise Conflict(
-                    f"no chip of {self.location} has a class folder", hint="give a CSV file of labels instead"
-                )
-            rows = (Labelled(chip, chip.folder) for chip in self.chips.all() if chip.folder is not None)
-        else:
+        if task is not None:
+            rows = self._decided(task, policy)
+        elif labels is not None:
             rows = self._labelled(labels)
+        else:
+            rows = self._foldered()
+        if split is not None:
+            rows = _divided(list(rows), split, shares, seed)
         return write_dataset(
             format, Path(out), rows, self.chips.pictures, lambda origins: credits(origins, self._settings)
         )
 
+    def _foldered(self) -> Iterator[Labelled]:
+        if all(chip.folder is None for chip in self.chips.all()):
+            raise Conflict(f"no chip of {self.location} has a class folder", hint="give a CSV file of labels instead")
+        return (Labelled(chip, chip.folder) for chip in self.chips.all() if chip.folder is not None)
+
+    def _decided(self, task: Task, policy: Policy) -> Iterator[Labelled]:
+        answers = self.tasks.decided(task, policy)
+        if not answers:
+            raise Conflict(
+                f"no chip of the task {task.question!r} has an answer yet by the policy {policy.rule}",
+                hint="label some, or take a laxer policy: --policy any",
+            )
+        for chip in self._found(answers):
+            value = answers[chip.id].value
+            yield Labelled(chip, value[0] if value else "", labels=value, classes=task.classes)
+
     def _labelled(self, labels: Mapping[str, str]) -> Iterator[Labelled]:
-        ids = iter(labels)
-        while some := list(islice(ids, 1000)):
+        return (Labelled(chip, labels[chip.id]) for chip in self._found(labels))
+
+    def _found(self, ids: Collection[str]) -> Iterator[Chip]:
+        waiting = iter(ids)
+        while some := list(islice(waiting, 1000)):
             chips = self.chips.get(some)
             missing = set(some) - {chip.id for chip in chips}
             if missing:
                 raise NotFound(f"{len(missing)} labelled chips are not in {self.location}, e.g. {min(missing)}")
-            yield from (Labelled(chip, labels[chip.id]) for chip in chips)
+            yield from chips
+
+
+def _divided(rows: Sequence[Labelled], by: By, shares: Mapping[str, float], seed: int) -> Iterator[Labelled]:
+    sides = split_dataset([(row.chip, row.label) for row in rows], shares, by=by, seed=seed)
+    return (replace(row, split=sides[row.chip.id]) for row in rows if row.chip.id in sides)
 
 
 def _chained(sources: Iterable[Generator[T]]) -> Generator[T]:

@@ -1,0 +1,149 @@
+"""`task`: what is asked about which chips, and how far people are with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from earthcurator.cli.app import Here
+from earthcurator.cli.output import answer, say, table
+from earthcurator.errors import BadInput
+from earthcurator.models import Query
+from earthcurator.project import Report
+
+
+@click.group()
+def task() -> None:
+    """Create tasks, list them, and see how far they are.
+
+    \b
+    Example: curator task create "Is there smoke?" --class smoke --class clear
+             curator task list
+    """
+
+
+@task.command()
+@click.argument("question")
+@click.option("--class", "classes", multiple=True, required=True, help="One of the answers; give two or more.")
+@click.option("--several", is_flag=True, help="A chip may have several classes, or none.")
+@click.option("--opinions", default=1, show_default=True, help="How many people decide about each chip.")
+@click.option("--guide", type=click.Path(path_type=Path), help="A Markdown file that says how to decide.")
+@click.option("--like", "examples", multiple=True, metavar="PICTURE|CHIP", help="Ask only about chips like this one.")
+@click.option("-k", default=200, show_default=True, help="How many chips, with --like.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def create(
+    here: Here,
+    question: str,
+    classes: tuple[str, ...],
+    several: bool,
+    opinions: int,
+    guide: Path | None,
+    examples: tuple[str, ...],
+    k: int,
+    as_json: bool,
+) -> None:
+    """Ask a question about the chips of the project, or about those like some examples.
+
+    \b
+    Example: curator task create "Is there smoke?" --class smoke --class clear
+             curator task create "Which cloud?" --class sugar --class flower --like cloud.jpg -k 500
+    """
+    if guide is not None and not guide.is_file():
+        raise BadInput(f"{guide} is not a file", hint="name a Markdown file")
+    with here.open() as project:
+        hits = project.search(Query(positives=examples, k=k)).hits if examples else None
+        made = project.tasks.create(
+            question,
+            classes,
+            chips=hits,
+            several=several,
+            opinions=opinions,
+            guide=guide.read_text(encoding="utf-8") if guide else "",
+        )
+        chips = project.tasks.store.counts(made.id).chips
+    if as_json:
+        answer({**asdict(made), "chips": chips})
+    else:
+        say(f"made the task {made.id}: {made.question} ({' / '.join(made.classes)}), about {chips:,} chips")
+
+
+@task.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def list_(here: Here, as_json: bool) -> None:
+    """The tasks of the project, oldest first.
+
+    \b
+    Example: curator task list
+    """
+    with here.open() as project:
+        found = [(made, project.tasks.store.counts(made.id)) for made in project.tasks.list()]
+    if as_json:
+        answer([{**asdict(made), **asdict(counts)} for made, counts in found])
+        return
+    rows = [(made.id, counts.done, counts.slots, " / ".join(made.classes), made.question) for made, counts in found]
+    table(["task", "done", "of", "classes", "question"], rows)
+
+
+@task.command()
+@click.argument("name", metavar="TASK")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def show(here: Here, name: str, as_json: bool) -> None:
+    """How far a task is, what was answered, and how much people agree.
+
+    \b
+    Example: curator task show "Is there smoke?"
+    """
+    with here.open() as project:
+        report = project.tasks.report(project.tasks.find(name))
+    if as_json:
+        answer(asdict(report))
+    else:
+        _tell(report)
+
+
+@task.command("import")
+@click.argument("name", metavar="TASK")
+@click.argument("labels", metavar="folders|FILE.csv")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def import_(here: Here, name: str, labels: str, as_json: bool) -> None:
+    """Take labels over that exist: the class folders of the chips, or a CSV file with the columns chip and label.
+
+    \b
+    Example: curator task import "Is there smoke?" folders
+    """
+    with here.open() as project:
+        found = project.tasks.find(name)
+        if labels == "folders":
+            new = project.tasks.import_folders(found)
+        else:
+            new = project.tasks.import_csv(found, Path(labels))
+    if as_json:
+        answer({"task": found.id, "added": new})
+    else:
+        say(f"took over {new:,} labels")
+
+
+def _tell(report: Report) -> None:
+    progress, alpha = report.progress, report.agreement.alpha
+    rows: list[tuple[str, object]] = [
+        ("question", report.task.question),
+        ("chips", f"{progress.total:,}"),
+        ("decided", f"{progress.decided:,}"),
+        ("unsure", f"{progress.unsure:,}"),
+        *((f"  {name}", f"{count:,}") for name, count in report.classes.items()),
+        ("disputed", f"{len(report.disputed):,}"),
+        ("agreement", f"{alpha.value:.2f} (Krippendorff's alpha)" if alpha.value is not None else alpha.reason),
+    ]
+    table(["what", "how much"], rows)
+    if report.speed:
+        people = [(who, one.answers, one.median_seconds or 0.0) for who, one in sorted(report.speed.items())]
+        table(["annotator", "answers", "seconds each"], people)
+
+
+commands = {"task": task}

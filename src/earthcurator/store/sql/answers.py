@@ -1,0 +1,191 @@
+"""Keeping what people say: each event once, never changed, and the queue brought in line with what counts now.
+
+What counts of one person and chip is their latest answer that is not undone. An opinion that finds all slots of its
+chip taken is kept as one more. Functions of a connection, each part of a transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, exists, select
+
+from earthcurator.errors import BadInput, Conflict, NotFound
+from earthcurator.models import Label, Task
+from earthcurator.store.sql.database import join_writers, lock_names
+from earthcurator.store.sql.queue import DECIDED, Now, fill, forget, free, remember, slot_for, slots_of
+from earthcurator.store.sql.schema import DONE, LABELS, SLOTS, from_label, to_instant, to_label
+
+FILLING = ("person", "import")
+"""Sources whose answers are opinions. Models suggest and adjudications decide, but neither is one of the opinions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of an answer."""
+
+    label: Label
+    """With the time by the clock of the database."""
+    replayed: bool
+    """It had been kept before; nothing changed."""
+    extra: bool
+    """One more opinion than the task asked for: somebody else has or holds the chip by now."""
+
+
+def check(task: Task, label: Label) -> None:
+    """Refuse an answer that this task cannot have."""
+    if not (label.id and label.chip and label.annotator):
+        raise BadInput("a label needs an id, a chip and an annotator")
+    for written in (label.id, label.chip, label.annotator, label.note):
+        _check_text(written)
+    if label.seconds is not None and not (math.isfinite(label.seconds) and label.seconds >= 0):
+        raise BadInput(f"{label.seconds} is no time on the screen", hint="give seconds, 0 or more")
+    if (label.decision == "undo") != (label.voids is not None):
+        raise BadInput("an undo, and nothing else, names the event that it voids")
+    if label.decision != "label":
+        if label.value:
+            raise BadInput(f"{label.decision!r} comes without classes, not with {list(label.value)}")
+        return
+    unknown = [name for name in label.value if name not in task.classes]
+    if unknown:
+        raise BadInput(f"{unknown} are no classes of this task", hint=f"its classes are {list(task.classes)}")
+    if len(set(label.value)) < len(label.value):
+        raise BadInput(f"{list(label.value)} names a class twice", hint="name each class once")
+    if len(label.value) != 1 and not task.several:
+        raise BadInput(f"this task takes one class a chip, not {len(label.value)}", hint=f"one of {list(task.classes)}")
+
+
+def _check_text(written: str) -> None:
+    """PostgreSQL keeps no NUL, and neither database half a character."""
+    if "\0" in written or (not written.isascii() and any("\ud800" <= letter <= "\udfff" for letter in written)):
+        raise BadInput(f"{written!r:.60} is no text that can be kept", hint="leave out NUL and lone surrogates")
+
+
+def put(connection: Connection, label: Label, now: Now) -> Kept:
+    """Keep one event. The same one again changes nothing."""
+    lock_names(connection, f"annotator {label.task} {label.annotator}", f"label {label.id}")
+    join_writers(connection, label.task)
+    kept = _kept_before(connection, label)
+    if kept is not None:
+        return kept
+    slots = slots_of(connection, label.task, [label.chip], now)[label.chip]
+    if not slots:
+        raise NotFound(f"there is no chip {label.chip} in task {label.task}", hint="add it to the task first")
+    extra = False
+    if label.decision == "undo":
+        _check_undo(connection, label)
+        _settle(connection, label, _standing(connection, label), slots, now)
+    elif label.source in FILLING:
+        extra = _settle(connection, label, label.decision, slots, now)
+    row = {**from_label(label), "time": now, "extra": extra}
+    kept_at: int = connection.execute(LABELS.insert().values(row).returning(LABELS.c.time)).scalar_one()
+    return Kept(replace(label, time=to_instant(kept_at)), replayed=False, extra=extra)
+
+
+def import_batch(
+    connection: Connection, task: str, rows: Sequence[tuple[str, tuple[str, ...]]], annotator: str, now: Now
+) -> int:
+    """Keep labels that were made elsewhere, in a few statements; returns how many were new."""
+    lock_names(connection, f"annotator {task} {annotator}")
+    join_writers(connection, task)
+    labels = {label.id: label for label in (imported(task, chip, value, annotator) for chip, value in rows)}
+    known = set(connection.execute(select(LABELS.c.id).where(LABELS.c.id.in_(labels))).scalars())
+    new = [label for label in labels.values() if label.id not in known]
+    if not new:
+        return 0
+    slots = slots_of(connection, task, {label.chip for label in new}, now)
+    missing = sorted({label.chip for label in new} - set(slots))
+    if missing:
+        raise NotFound(f"task {task} has no chip {missing[0]} ({len(missing)} unknown)", hint="add them to it first")
+    places = {chip: slot_for(of_chip, annotator) for chip, of_chip in slots.items()}
+    events = [{**from_label(label), "extra": places[label.chip] is None} for label in new]
+    connection.execute(LABELS.insert().values(time=now), events)
+    remember(connection, [_opinion(label, label.decision) for label in new])
+    fill(connection, [(slot, annotator) for slot in places.values() if slot is not None])
+    return len(new)
+
+
+def check_import(task: Task, chip: str, value: tuple[str, ...], annotator: str) -> None:
+    """Refuse an imported label that this task cannot have."""
+    for written in (chip, annotator):
+        _check_text(written)
+    check(task, imported(task.id, chip, value, annotator))
+
+
+def imported(task: str, chip: str, value: tuple[str, ...], annotator: str) -> Label:
+    """An imported label, whose id is that of its content."""
+    digest = hashlib.sha256("\0".join((task, chip, annotator, *value)).encode("utf-8", "replace")).hexdigest()
+    return Label(
+        id=f"import-{digest[:40]}",
+        task=task,
+        chip=chip,
+        annotator=annotator,
+        decision="label",
+        value=value,
+        time=datetime.fromtimestamp(0, UTC),  # the database says when
+        source="import",
+    )
+
+
+def _kept_before(connection: Connection, label: Label) -> Kept | None:
+    row = connection.execute(select(LABELS).where(LABELS.c.id == label.id)).mappings().one_or_none()
+    if row is None:
+        return None
+    kept = to_label(row)
+    if kept != replace(label, time=kept.time):
+        raise Conflict(f"label {label.id} exists and says something else", hint="give each new event an id of its own")
+    return Kept(kept, replayed=True, extra=row["extra"])
+
+
+def _check_undo(connection: Connection, undo: Label) -> None:
+    target = connection.execute(select(LABELS).where(LABELS.c.id == undo.voids)).mappings().one_or_none()
+    if target is None:
+        raise NotFound(f"there is no event {undo.voids} to undo")
+    if (target["task"], target["chip"], target["annotator"]) != (undo.task, undo.chip, undo.annotator):
+        raise Conflict(f"event {undo.voids} is of another person, chip or task", hint="undo only what is your own")
+    if target["decision"] == "undo":
+        raise Conflict(f"event {undo.voids} is itself an undo", hint="answer the chip again instead")
+    if connection.execute(select(exists().where(LABELS.c.voids == undo.voids))).scalar_one():
+        raise Conflict(f"event {undo.voids} is undone already")
+
+
+def _standing(connection: Connection, undo: Label) -> str | None:
+    """What counts of this person and chip once the event is undone."""
+    later = LABELS.alias("later")
+    statement = (
+        select(LABELS.c.decision)
+        .where(LABELS.c.task == undo.task, LABELS.c.chip == undo.chip, LABELS.c.annotator == undo.annotator)
+        .where(LABELS.c.decision != "undo", LABELS.c.source.in_(FILLING), LABELS.c.id != undo.voids)
+        .where(~exists().where(later.c.voids == LABELS.c.id))
+        .order_by(LABELS.c.seq.desc())
+        .limit(1)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def _settle(connection: Connection, label: Label, standing: str | None, slots: Sequence[RowMapping], now: Now) -> bool:
+    """Bring opinions and slots in line with what this person says now; True when no slot was left for it."""
+    if standing in DECIDED:
+        remember(connection, [_opinion(label, standing)])
+        slot = slot_for(slots, label.annotator)
+        if slot is not None:
+            fill(connection, [(slot, label.annotator)])
+        return slot is None
+    if standing is None:
+        connection.execute(forget(label.task, label.chip, label.annotator))
+    else:
+        remember(connection, [_opinion(label, standing)])
+    for slot in slots:
+        # After an undo the chip may be on their screen again; after a skip it is not.
+        if slot["owner"] == label.annotator and (standing == "skip" or slot["status"] == DONE):
+            free(connection, label.task, SLOTS.c.id == slot["id"], now)
+    return False
+
+
+def _opinion(label: Label, decision: str | None) -> Mapping[str, Any]:
+    return {"task": label.task, "chip": label.chip, "annotator": label.annotator, "decision": decision}

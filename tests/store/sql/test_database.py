@@ -1,0 +1,161 @@
+"""Opening a database: alone, together, for reading, of another format, and when it breaks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from sqlalchemy import Connection, inspect, text
+
+from earthcurator.errors import BadInput, Conflict, NewerFormat, NotFound, StorageFailed
+from earthcurator.store.sql import Database, Tasks
+from earthcurator.store.sql.migrations import applied, migrate_one
+from earthcurator.store.sql.schema import METADATA
+from tests.store.sql.conftest import PostgresServer, label, task
+
+
+def test_second_program_is_refused_with_a_sentence_and_may_read(tmp_path: Path) -> None:
+    path = tmp_path / "labels.db"
+    with Database.open(path) as database:
+        Tasks(database).create(task(), [("c0", 0.0)])
+        with pytest.raises(Conflict, match="another program serves this project") as refused:
+            Database.open(path)
+        assert "CURATOR_DATABASE_URL" in refused.value.hint
+        script = (
+            "import sys; from earthcurator.store.sql import Database, Tasks\n"
+            "print(Tasks(Database.open(sys.argv[1], read_only=True)).counts('smoke').chips)\n"
+            "Database.open(sys.argv[1])"
+        )
+        other = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
+        assert other.stdout.strip() == "1"
+        assert "Conflict: another program serves this project" in other.stderr
+    Database.open(path).close()
+
+
+def test_several_programs_share_postgresql(postgresql: PostgresServer) -> None:
+    address = postgresql.new_database()
+    with Database.open(address) as one, Database.open(address) as two:
+        Tasks(one).create(task(), [("c0", 0.0), ("c1", 0.0)])
+        assert [lease.chip for lease in Tasks(one).lease("smoke", "ana")] == ["c0"]
+        assert [lease.chip for lease in Tasks(two).lease("smoke", "ben")] == ["c1"]
+
+
+def test_opened_for_reading_changes_nothing(address: str) -> None:
+    with Database.open(address) as database:
+        Tasks(database).create(task(), [("c0", 0.0)])
+    with Database.open(address, read_only=True) as database:
+        assert Tasks(database).counts("smoke").chips == 1
+        with pytest.raises(Conflict, match="reading only"):
+            Tasks(database).lease("smoke", "ana")
+
+
+def test_reading_what_is_not_there_is_refused(tmp_path: Path, postgresql: PostgresServer) -> None:
+    with pytest.raises(NotFound):
+        Database.open(tmp_path / "labels.db", read_only=True)
+    with pytest.raises(NotFound):
+        Database.open(tmp_path / "nowhere" / "labels.db")
+    with pytest.raises(Conflict, match="older"):
+        Database.open(postgresql.new_database(), read_only=True)
+
+
+@pytest.mark.parametrize("address", ["mysql://host/name", "postgresql://host:port/name"])
+def test_address_that_cannot_be_used_is_refused(address: str) -> None:
+    with pytest.raises(BadInput):
+        Database.open(address)
+
+
+def test_server_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match="failed") as refused:
+        Database.open(f"postgresql://me:secret@/name?host={tmp_path}")
+    assert "secret" not in str(refused.value)
+
+
+def test_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "labels.db").write_text("not a database" * 100)
+    for _ in range(2):  # the lock was freed
+        with pytest.raises(StorageFailed, match="not a database"):
+            Database.open(tmp_path / "labels.db")
+
+
+def test_newer_format_is_refused_with_a_sentence(address: str) -> None:
+    with Database.open(address) as database:
+        database.write(lambda c: c.execute(text("INSERT INTO migrations (number, name) VALUES (99, 'm099')")))
+    for read_only in (False, True):
+        with pytest.raises(NewerFormat, match="newer than") as refused:
+            Database.open(address, read_only=read_only)
+        assert "upgrade" in refused.value.hint
+
+
+def test_steps_run_once_and_a_broken_one_leaves_nothing(database: Database) -> None:
+    def m002_breaks(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE half_done (id INTEGER)"))
+        raise StorageFailed("disk full")
+
+    def m002_works(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE half_done (id INTEGER)"))
+
+    known = [lambda connection: None]
+    with pytest.raises(StorageFailed):
+        database.write(lambda c: migrate_one(c, steps=[*known, m002_breaks]))
+    assert database.read(lambda c: applied(c, steps=[*known, m002_works])) == 1
+    assert database.write(lambda c: migrate_one(c, steps=[*known, m002_works]))
+    assert not database.write(lambda c: migrate_one(c, steps=[*known, m002_works]))
+
+
+def test_steps_make_the_tables_that_we_use(database: Database) -> None:
+    made = database.read(
+        lambda c: {name: {column["name"] for column in inspect(c).get_columns(name)} for name in METADATA.tables}
+    )
+    assert made == {name: {column.name for column in table.columns} for name, table in METADATA.tables.items()}
+
+
+def test_sqlite_is_set_to_survive_a_power_cut(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "labels.db") as database:
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        settings = database.write(lambda c: [c.execute(text(f"PRAGMA {name}")).scalar_one() for name in names])
+    assert settings == ["wal", 2, 1, 30_000]
+
+
+def test_write_that_fails_fails_alone(database: Database) -> None:
+    """Ten at once: with SQLite they share a commit."""
+    tasks = Tasks(database)
+    tasks.create(task(), [(f"c{number}", 0.0) for number in range(10)])
+    failed: list[BaseException] = []
+
+    def put(number: int) -> None:
+        try:
+            tasks.put(label(f"e{number}", f"c{number}" if number % 2 else "elsewhere"))
+        except NotFound as error:
+            failed.append(error)
+
+    threads = [Thread(target=put, args=(number,)) for number in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failed) == 5
+    assert {event.id for event in tasks.events("smoke")} == {"e1", "e3", "e5", "e7", "e9"}
+
+
+def test_closed_database_is_told(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "labels.db")
+    database.close()
+    with pytest.raises(Conflict, match="closed"):
+        database.write(lambda connection: None)
+    with pytest.raises(Conflict, match="closed"):
+        database.read(lambda connection: None)
+    database.close()
+
+
+def test_lost_connections_are_made_again(postgresql: PostgresServer) -> None:
+    address = postgresql.new_database()
+    with Database.open(address) as database:
+        tasks = Tasks(database)
+        tasks.create(task(), [("c0", 0.0)])
+        postgresql.break_connections(address)
+        assert tasks.put(label("e1", "c0")).label.id == "e1"
+        postgresql.break_connections(address)
+        assert tasks.counts("smoke").done == 1
