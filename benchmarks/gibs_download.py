@@ -116,7 +116,7 @@ def gdal(server: Server, folder: Path, peer: str) -> None:
         template = {"TMS": TMS, "TiledWMS": TILED_WMS, "WMTS": WMTS}[peer]
         source = template.format(address=address, server=server.url, layer=LAYER, day=day)
         arguments = [source, str(folder / f"{day}.tif"), *map(str, WINDOW)]
-        environment = {**os.environ, "GDAL_DEFAULT_WMS_CACHE_PATH": str(folder / "wmts-cache")}  # an empty one
+        environment = {**os.environ, "GDAL_DEFAULT_WMS_CACHE_PATH": str(folder / f"cache-{day}")}  # an empty one
         subprocess.run([sys.executable, "-W", "ignore", "-c", READ, *arguments], check=True, env=environment)
 
 
