@@ -217,8 +217,8 @@ def test_the_rate_stays_below_what_the_policy_allows(gibs: FakeGibs, tmp_path: P
         list(fetcher.tiles(requests))
         took = time.monotonic() - started
     # A second's worth comes at once, and the requests under way when the bucket runs empty.
-    assert took > (size - 20 * size / 60) * 8 / (megabits * 1e6) - 1
-    assert fetcher.stats.connections < 20  # more at once would not be faster
+    assert took > (size - 32 * size / 60) * 8 / (megabits * 1e6) - 1
+    assert fetcher.stats.connections < 40  # more at once would not be faster
 
 
 def test_a_tile_that_cannot_be_had_is_named_with_the_answer(gibs: FakeGibs, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_host_that_dies_is_given_up_after_a_while_and_nothing_is_lost(gibs: Fa
     with fetching(tmp_path) as fetcher:
         assert right(gibs, list(fetcher.tiles(wanted(gibs, 20)))) == 20
         gibs.faults = Faults(error_503=1, max_fails=100)
-        with pytest.raises(SourceUnreachable, match="has stopped answering: 503"):
+        with pytest.raises(SourceUnreachable, match="nothing usable for 16 tiles in a row: 503"):
             list(fetcher.tiles(wanted(gibs, 300)))
         with pytest.raises(SourceUnreachable, match="503"):
             fetcher.document(f"{gibs.url}/wmts/epsg4326/best/1.0.0/WMTSCapabilities.xml")

@@ -207,7 +207,8 @@ class Fetcher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._session.close()
-        await asyncio.sleep(0)  # connections close in the next round of the loop
+        for _ in range(10):  # connections close in the next rounds of the loop
+            await asyncio.sleep(0)
 
     async def _deliver(self, request: TileRequest, old: _Had | None, done: queue.SimpleQueue[_Outcome]) -> None:
         try:

@@ -189,7 +189,10 @@ def read_labels(path: Path) -> list[tuple[str, tuple[str, ...]]]:
                 if not chip or not label:
                     raise BadInput(f"{where} lacks a chip or a label", hint="complete or remove it")
                 if labels.setdefault(chip, label) != label:
-                    raise BadInput(f"{where} says something else of chip {chip} than above", hint="keep one of them")
+                    said, above = "|".join(label), "|".join(labels[chip])
+                    raise BadInput(
+                        f"{where} says {said} of chip {chip}, which is {above} above", hint="keep one of them"
+                    )
         except (UnicodeDecodeError, csv.Error) as error:
             raise BadInput(f"{path} is not CSV in UTF-8 ({error})", hint="save it as CSV UTF-8") from error
     return list(labels.items())

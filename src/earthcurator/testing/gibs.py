@@ -22,7 +22,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Self, cast
 from urllib.parse import urlsplit
-from weakref import WeakSet
 
 from aiohttp import web
 
@@ -135,7 +134,6 @@ class FakeGibs:
         """Periods on a page of DescribeDomains."""
         self._port = port
         self._tiles: dict[tuple[object, ...], bytes] = {}
-        self._connections: WeakSet[asyncio.Transport] = WeakSet()
         self._closed_from_to = (0.0, 0.0)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-gibs", daemon=True)
@@ -172,19 +170,19 @@ class FakeGibs:
     async def _end(self) -> None:
         for site in list(self._runner.sites):
             await site.stop()
-        await asyncio.sleep(0.02)  # connections that were just accepted become known
+        await _rounds()  # connections that were just accepted become known
         await self._runner.cleanup()
-        for connection in list(self._connections):
-            connection.abort()  # also those whose other end was killed
         left = asyncio.all_tasks() - {task for task in (asyncio.current_task(),) if task}
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        await asyncio.sleep(0.02)  # connections that were cut off close in the next rounds of the loop
+        # Only the loop knows them all: those whose other end was killed, and those that came while we were closing.
+        for connection in list(getattr(self._loop, "_transports", {}).values()):
+            connection.abort()
+        await _rounds()  # connections that were cut off close in the next rounds of the loop
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         faults, counts, path = self.faults, self.counts, request.path
-        self._connections.add(cast("asyncio.Transport", request.transport))
         attempt = counts.requests[path]
         counts.requests[path] += 1
         arrived = time.monotonic()
@@ -382,6 +380,13 @@ _TILE = re.compile(
     r"/(?P<grid>[^/]+)/(?P<zoom>\d+)/(?P<row>\d+)/(?P<column>\d+)\.(?P<extension>jpe?g|png)"
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d+)?Z)?")
+
+
+async def _rounds() -> None:
+    """Some rounds of the loop, however long each takes: a busy server's may take longer than any pause."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.02)
 
 
 def _not_found() -> web.Response:
