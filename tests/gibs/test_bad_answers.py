@@ -103,7 +103,7 @@ def test_server_that_refuses_everything_is_given_up(
     everywhere = ec.Box(west=-180, south=-90, east=180, north=90)
     with spoiled(gibs, forbidden, monkeypatch), pytest.raises(SourceUnreachable, match="nothing usable"):
         fires.download(TRUE_COLOUR, everywhere, DAY, zoom=4)
-    assert gibs.counts.total - before < 200
+    assert gibs.counts.total - before < 400  # of 600: 200 tiles, three tries each
 
 
 def test_missing_mask_is_no_mask_and_missing_clouds_are_unknown(
