@@ -205,6 +205,10 @@ class Grid:
             raise BadInput(f"there is no tile {tile} in {self.identifier} of {self.crs}")
         return box
 
+    def name_of(self, window: Window) -> str:
+        """`crs/zoom/x+width/y+height`: the same for everything that shows these pixels."""
+        return f"{self.crs}/{window.zoom}/x{window.x}+{window.width}/y{window.y}+{window.height}"
+
     def cover(self, region: Region, zoom: int) -> list[Tile]:
         """Every tile that shares an area with the region, by row, then column. `BadBox` when there is none."""
         footprint, matrix, (width, height) = self._footprint(region, zoom), self.matrix(zoom), self.size(zoom)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -233,7 +233,7 @@ def mosaic(
             progress=report,
         )
     if as_json:
-        answer({**_plain(done), "path": str(done.path)})
+        answer(done)
     else:
         say(f"wrote {done.path}: {done.width:,} x {done.height:,} pixels, {done.valid:.0%} with data")
 
@@ -292,7 +292,7 @@ def animate(
             progress=report,
         )
     if as_json:
-        answer({**_plain(done), "path": str(done.path)})
+        answer(done)
     else:
         say(f"wrote {done.path}: {done.frames:,} frames of {done.width} x {done.height} pixels")
 
@@ -432,10 +432,6 @@ def _finest(layer: Layer) -> int:
 
 def _short(layer: Layer) -> str:
     return layer.format.removeprefix("image/").removeprefix("application/")
-
-
-def _plain(done: object) -> dict[str, object]:
-    return asdict(done)  # type: ignore[call-overload,no-any-return]  # both are dataclasses
 
 
 commands = {"layers": layers, "download": download, "mosaic": mosaic, "animate": animate}

@@ -155,7 +155,7 @@ def export(
     with here.open() as project:
         labels, found = None, None
         if task.lower().endswith(".csv"):
-            labels = {chip: classes[0] for chip, classes in read_labels(Path(task))}
+            labels = {chip: "|".join(classes) for chip, classes in read_labels(Path(task))}
         elif task != "folders":
             found = project.tasks.find(task)
         count = project.export(

@@ -157,6 +157,16 @@ def range_of(layer: Layer) -> str:
 # --- from a server ------------------------------------------------------------------------------------------------
 
 
+def endpoint(base: str, projection: str) -> str:
+    """Where a server with GIBS' addresses has the tiles of a projection."""
+    return f"{base}/wmts/{projection.lower().replace(':', '')}/best"
+
+
+def capabilities_of(base: str, projection: str) -> str:
+    """Where such a server lists them."""
+    return f"{endpoint(base, projection)}/1.0.0/WMTSCapabilities.xml"
+
+
 def refresh(
     fetch: Fetch,
     base: str = GIBS,
@@ -169,7 +179,7 @@ def refresh(
 
     A projection that cannot be had is left out, unless it is the only one.
     """
-    addresses = [f"{base}/wmts/{p.lower().replace(':', '')}/best/1.0.0/WMTSCapabilities.xml" for p in projections]
+    addresses = [capabilities_of(base, projection) for projection in projections]
     found, failed = [], []
     with ThreadPoolExecutor(len(addresses)) as executor:
         for address, document in zip(addresses, [executor.submit(fetch, one) for one in addresses], strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 
 import numpy as np
@@ -21,14 +21,12 @@ from earthcurator.errors import BadPicture
 from earthcurator.gibs.colormaps import Colormap
 from earthcurator.gibs.pixels import Decoder, Pixels, assemble, enlarge, share_of_data, share_visible
 from earthcurator.gibs.plan import Part, Plan
-from earthcurator.gibs.tiles import Failed, Fetched, TileRequest
+from earthcurator.gibs.tiles import Failed, Fetch, Fetched, TileRequest
+from earthcurator.gibs.times import iso
 from earthcurator.grids import Tile, Window
 from earthcurator.models import Arrival, Chip, Quarantined, Skipped, Values
 from earthcurator.parallel import Job, in_order
 from earthcurator.pictures import encode_png, inspect
-
-Fetch = Callable[[Iterable[TileRequest]], Generator[Fetched | Failed]]
-"""Brings tiles, in the order in which they come."""
 
 _AHEAD_PER_THREAD = 8
 _RECENT = 512  # tiles whose bytes are kept for the windows to come; one that is gone is asked of the cache again
@@ -41,11 +39,13 @@ class _Chip:
     part: Part
     window: Window
     time: datetime | None
-    needs: set[str]
-    """Addresses of tiles that are not there yet."""
     tiles: list[TileRequest]
-    mask: list[TileRequest] | None
-    clouds: list[TileRequest] | None
+    mask: list[TileRequest]
+    """Empty where there is none."""
+    clouds: list[TileRequest]
+    """Empty where there are none."""
+    needs: set[str] = field(default_factory=set)
+    """Addresses of tiles that are not there yet."""
     got: dict[str, Fetched | Failed] = field(default_factory=dict)
 
 
@@ -90,15 +90,13 @@ def _ready(plan: Plan, fetch: Fetch) -> Generator[_Chip]:
 def _wanted(plan: Plan) -> Iterator[_Chip]:
     for part, times in plan.parts:
         for time in times:
-            helpers = {id(helper): moment for helper, moment in plan.helpers(time)}
+            helpers = [(helper, helper.shown_with(time) if helper else ()) for helper in (plan.mask, plan.clouds)]
             for window in plan.windows:
-                tiles = part.requests(window, time)
                 mask, clouds = (
-                    helper.requests(window, helpers[id(helper)]) if helper and id(helper) in helpers else None
-                    for helper in (plan.mask, plan.clouds)
+                    [request for moment in shown if helper for request in helper.requests(window, moment)]
+                    for helper, shown in helpers
                 )
-                needs = {request.url for request in (*tiles, *(mask or ()), *(clouds or ()))}
-                yield _Chip(part, window, time, needs, tiles, mask, clouds)
+                yield _Chip(part, window, time, part.requests(window, time), mask, clouds)
 
 
 class _Desk:
@@ -112,7 +110,8 @@ class _Desk:
     def requests(self, wanted: Iterable[_Chip]) -> Iterator[TileRequest]:
         """The tiles that these chips need and that are neither here nor on their way."""
         for chip in wanted:
-            requests = {request.url: request for request in (*chip.tiles, *(chip.mask or ()), *(chip.clouds or ()))}
+            requests = {request.url: request for request in (*chip.tiles, *chip.mask, *chip.clouds)}
+            chip.needs = set(requests)
             missing = [request for request in requests.values() if not self._resolve(chip, request.url)]
             if not chip.needs:
                 self._ready.append(chip)
@@ -283,8 +282,8 @@ def _place(plan: Plan, window: Window) -> str:
     matrix = plan.grid.matrix(window.zoom)
     if plan.order.chip_size is None:
         return f"{plan.grid.crs}/{window.zoom}/{window.y // matrix.tile_height}/{window.x // matrix.tile_width}"
-    return f"{plan.grid.crs}/{window.zoom}/x{window.x}+{window.width}/y{window.y}+{window.height}"
+    return plan.grid.name_of(window)
 
 
 def _iso(time: datetime | None) -> str:
-    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return "" if time is None else iso(time)

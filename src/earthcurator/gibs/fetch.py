@@ -31,6 +31,7 @@ from earthcurator.errors import BadInput, BadPicture, NotFound, SourceUnreachabl
 from earthcurator.gibs.bodies import Unusable, check_body, check_document, is_blank, says_version, words
 from earthcurator.gibs.politeness import Policy, Verdict, backoff, retry_after, verdict
 from earthcurator.gibs.tiles import Failed, Fetched, StoredTile, TileCache, TileRequest
+from earthcurator.gibs.times import iso
 from earthcurator.gibs.turns import Failure, Host
 from earthcurator.pictures import inspect
 
@@ -166,7 +167,7 @@ class Fetcher:
                 return Fetched(request, stored, content, cached=False)
             case _GivenUp():
                 self.stats.failed += 1
-                when = f"{request.time:%Y-%m-%dT%H:%M:%SZ}" if request.time else "no time"
+                when = iso(request.time) if request.time else "no time"
                 return Failed(request, f"{request.layer}, {when}, tile {request.tile}: {outcome}")
             case _:
                 raise outcome
@@ -238,7 +239,7 @@ class Fetcher:
             _check_size(answer.content, request)
             shown = _time(answer.headers.get("Layer-Time-Actual", ""))
             if shown and request.time and shown > request.time:  # what snaps, snaps to earlier
-                raise Unusable(f"imagery of {shown:%Y-%m-%dT%H:%M:%SZ}, which is not what was asked for")
+                raise Unusable(f"imagery of {iso(shown)}, which is not what was asked for")
             host.says_version |= says_version(answer.headers)
             blank = is_blank(answer.content, answer.headers, expects_headers=host.says_version)
             stored = StoredTile(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from earthcurator.gibs.times import Period
+from earthcurator.gibs.times import Period, is_midnight
 from earthcurator.grids import Grid
+
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class Pyramid:
     """Address of the document that lists all times (DescribeDomains), if there is one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """One imagery product."""
 
@@ -62,3 +65,8 @@ class Layer:
     """Whether new imagery still arrives; None when unknown."""
     day_night: str = ""
     concepts: tuple[Concept, ...] = ()
+
+    @cached_property
+    def of_whole_days(self) -> bool:
+        """Whether its instants are days, so that a date names one."""
+        return all(period.step.seconds % _DAY == 0 and is_midnight(period.start) for period in self.periods)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from earthcurator.errors import BadDates, BadInput
 from earthcurator.gibs.catalogue import instants_of, range_of
 from earthcurator.gibs.layers import Layer, Pyramid
 from earthcurator.gibs.tiles import TileRequest
-from earthcurator.gibs.times import Period, Step, instants, parse_step, snap
+from earthcurator.gibs.times import Period, Step, instants, is_midnight, iso, parse_step, snap
 from earthcurator.grids import Grid, Tile, Window
 from earthcurator.orders import Order
 
-_DAY = 86400
 _MOST_WINDOWS = 2_000_000
 
 
@@ -40,6 +39,13 @@ class Part:
         """The tiles of this layer that a window of the plan's grid needs."""
         tiles = self.pyramid.grid.tiles_of(self.window(window))
         return [tile_request(self.layer, self.pyramid, time, tile) for tile in tiles if self._exists(tile)]
+
+    def shown_with(self, time: datetime | None) -> tuple[datetime | None, ...]:
+        """The instant of this layer that goes with that of another: one (None without times), or none in a gap."""
+        if not self.layer.periods:
+            return (None,)
+        found = snap(self.layer.periods, time) if time is not None else None
+        return () if found is None else (found,)
 
     def _exists(self, tile: Tile) -> bool:
         limits = self.pyramid.limits.get(tile.zoom)
@@ -87,7 +93,7 @@ class Plan:
         for part, times in self.parts:
             yield part, len(times)
             for helper in filter(None, (self.mask, self.clouds)):
-                yield helper, sum(_helper_time(helper.layer, time) is not _NONE for time in times)
+                yield helper, sum(len(helper.shown_with(time)) for time in times)
 
     def notes(self) -> Iterator[str]:
         """Where a layer, a mask or a cloud layer does not reach."""
@@ -96,10 +102,10 @@ class Plan:
             if last and self.order.end and not self.order.every and self.order.end - last > _longest(part.layer):
                 yield f"{part.layer.id} has no imagery after {last:%Y-%m-%d} in the dates that you named"
         for helper, then in ((self.mask, "black counts as no data"), (self.clouds, "nothing is known of clouds")):
-            lacking = sum(
-                _helper_time(helper.layer, time) is _NONE for _, times in self.parts for time in times if helper
-            ) if helper else 0  # fmt: skip
-            if helper and lacking:
+            if helper is None:
+                continue
+            lacking = sum(not helper.shown_with(time) for _, times in self.parts for time in times)
+            if lacking:
                 yield f"{helper.layer.id} has no imagery for {lacking:,} of {self.instants:,} instants: there {then}"
 
     @property
@@ -107,34 +113,18 @@ class Plan:
         """Metres per pixel."""
         return self.grid.metres_per_pixel(self.zoom)
 
-    def helpers(self, time: datetime | None) -> Iterator[tuple[Part, datetime | None]]:
-        """The mask and cloud layers at the instant that belongs to this one, where they have imagery."""
-        for part in (self.mask, self.clouds):
-            if part is not None and (moment := _helper_time(part.layer, time)) is not _NONE:
-                yield part, moment  # type: ignore[misc]  # `_NONE` is ruled out above
-
     def requests(self) -> Iterator[TileRequest]:
         """Every tile that is needed, each once, in the order of time and row."""
         for part, times in self.parts:
             for time in times:
                 asked: set[str] = set()
+                helpers = [(h, shown) for h in (self.mask, self.clouds) if h for shown in h.shown_with(time)]
                 for window in self.windows:
-                    for need, moment in ((part, time), *self.helpers(time)):
+                    for need, moment in ((part, time), *helpers):
                         for request in need.requests(window, moment):
                             if request.url not in asked:
                                 asked.add(request.url)
                                 yield request
-
-
-_NONE = object()
-
-
-def _helper_time(layer: Layer, time: datetime | None) -> object:
-    """The instant of a layer that goes with a moment: None for one without times, `_NONE` when it has none then."""
-    if not layer.periods:
-        return None
-    found = snap(layer.periods, time) if time is not None else None
-    return _NONE if found is None else found
 
 
 def make_plan(order: Order, layers: Mapping[str, Layer]) -> Plan:
@@ -246,16 +236,16 @@ def _stepped(periods: Sequence[Period], start: datetime, end: datetime, step: St
 def tile_request(layer: Layer, pyramid: Pyramid, time: datetime | None, tile: Tile) -> TileRequest:
     """One tile, with its address."""
     matrix = pyramid.grid.matrix(tile.zoom)
-    url = pyramid.template
+    url, when = pyramid.template, time_text(layer, time) if time is not None else layer.default_time or "default"
     for name, value in (
-        ("Time", time_text(layer, time) if time is not None else layer.default_time or "default"),
+        ("Time", when),
+        ("time", when),
         ("TileMatrixSet", pyramid.grid.identifier),
         ("TileMatrix", matrix.identifier),
         ("TileRow", str(tile.row)),
         ("TileCol", str(tile.column)),
         ("Style", "default"),
         ("style", "default"),
-        ("time", time_text(layer, time) if time is not None else layer.default_time or "default"),
     ):
         url = url.replace(f"{{{name}}}", value)
     return TileRequest(layer.id, time, tile, url, (matrix.tile_width, matrix.tile_height))
@@ -263,9 +253,4 @@ def tile_request(layer: Layer, pyramid: Pyramid, time: datetime | None, tile: Ti
 
 def time_text(layer: Layer, time: datetime) -> str:
     """An instant as the server wants it: a date for layers of whole days, else with hours in UTC."""
-    daily = all(period.step.seconds % _DAY == 0 and _is_midnight(period.start) for period in layer.periods)
-    return f"{time:%Y-%m-%d}" if daily and _is_midnight(time) else f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _is_midnight(time: datetime) -> bool:
-    return (time.hour, time.minute, time.second) == (0, 0, 0)
+    return f"{time:%Y-%m-%d}" if layer.of_whole_days and is_midnight(time) else iso(time)

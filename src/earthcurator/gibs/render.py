@@ -15,14 +15,13 @@ from earthcurator.gibs.catalogue import instants_of
 from earthcurator.gibs.layers import Layer, Pyramid
 from earthcurator.gibs.pixels import Pixels, assemble, decode_tile
 from earthcurator.gibs.plan import choose_zoom, pyramid_of, tile_request, times_of
-from earthcurator.gibs.tiles import Failed, Fetched, TileRequest
+from earthcurator.gibs.tiles import Failed, Fetch, Fetched, TileRequest
 from earthcurator.gibs.timelapse import MAX_SIDE, Frame
-from earthcurator.gibs.times import Period, Step, instants, parse_step, snap
+from earthcurator.gibs.times import Period, Step, instants, iso, parse_step, snap
 from earthcurator.grids import Tile, Window
 from earthcurator.orders import Order
 from earthcurator.regions import Region
 
-Fetch = Callable[[Iterable[TileRequest]], Generator[Fetched | Failed]]
 Report = Callable[[int, int | None], None]
 
 
@@ -74,7 +73,7 @@ def one_instant(layer: Layer, start: datetime | None, end: datetime | None) -> d
     found = instants_of(layer, start, end)
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{time:%Y-%m-%dT%H:%M:%SZ}" for time in found[:3])
+    listed = ", ".join(iso(time) for time in found[:3])
     raise BadDates(f"{layer.id} has imagery of several instants then: {listed}, …", hint="name one of them")
 
 

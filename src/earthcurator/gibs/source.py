@@ -12,7 +12,16 @@ from pathlib import Path
 
 from earthcurator.errors import BadInput, BadPicture, CuratorError, NotFound, SourceUnreachable
 from earthcurator.gibs.capabilities import read_capabilities
-from earthcurator.gibs.catalogue import Catalogue, load_snapshot, read_source, refresh, with_all_periods, with_metadata
+from earthcurator.gibs.catalogue import (
+    Catalogue,
+    capabilities_of,
+    endpoint,
+    load_snapshot,
+    read_source,
+    refresh,
+    with_all_periods,
+    with_metadata,
+)
 from earthcurator.gibs.chips import chips
 from earthcurator.gibs.colormaps import Colormap, read_colormap
 from earthcurator.gibs.credits import Known, is_gibs, server_of
@@ -21,7 +30,7 @@ from earthcurator.gibs.fetch import Fetcher
 from earthcurator.gibs.layers import Layer
 from earthcurator.gibs.pixels import decode_tile
 from earthcurator.gibs.plan import Plan, make_plan
-from earthcurator.gibs.tiles import Failed, Fetched, TileCache, TileRequest
+from earthcurator.gibs.tiles import TileCache, TileRequest
 from earthcurator.gibs.times import first_and_last
 from earthcurator.models import Arrival, Quarantined, Skipped
 from earthcurator.orders import Estimate, Order
@@ -185,23 +194,22 @@ class WmtsSource:
         """What a layer's colours stand for; None when nobody says."""
         if layer.format != "image/png":
             return None
-        for address in filter(None, (layer.colormap or self._colormap_address(layer),)):
-            try:
-                return read_colormap(self._documents.get(address, max_age=_MONTH))
-            except NotFound:
-                log.warning("%s names a colour map that is not there: %s", layer.id, address)
-        return None
+        address = layer.colormap or self._colormap_address(layer)
+        if not address:
+            return None
+        try:
+            return read_colormap(self._documents.get(address, max_age=_MONTH))
+        except NotFound:
+            log.warning("%s names a colour map that is not there: %s", layer.id, address)
+            return None
 
     def _colormap_address(self, layer: Layer) -> str:
         """Of a layer of the catalogue that ships, which names few: asked of the server, for this layer alone."""
         if not self.is_gibs:
             return ""
         crs = next(crs for crs in layer.pyramids if crs != "EPSG:3857")
-        endpoint = f"{self.url}/wmts/{crs.lower().replace(':', '')}/best"
-        for address in (
-            f"{endpoint}/wmts.cgi?SERVICE=WMTS&REQUEST=GetCapabilities&layer={layer.id}",
-            f"{endpoint}/1.0.0/WMTSCapabilities.xml",
-        ):
+        one = f"{endpoint(self.url, crs)}/wmts.cgi?SERVICE=WMTS&REQUEST=GetCapabilities&layer={layer.id}"
+        for address in (one, capabilities_of(self.url, crs)):
             try:
                 found = read_capabilities(self._documents.get(address, max_age=_MONTH), base=address)
             except (NotFound, SourceUnreachable) as error:
@@ -221,10 +229,6 @@ class WmtsSource:
                     decode_tile(content)
             except BadPicture:
                 self._cache.forget(request.url)
-
-    def tiles(self, requests: Iterable[TileRequest]) -> Generator[Fetched | Failed]:
-        """Tiles, in the order in which they come."""
-        return self._fetcher.tiles(requests)
 
     def _describe(self, layer: Layer) -> Layer:
         """With what the server says of a layer, which stays here for the data card."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -69,3 +70,7 @@ class Failed:
     request: TileRequest
     reason: str
     """One sentence: layer, time, tile and what the server answered."""
+
+
+Fetch = Callable[[Iterable[TileRequest]], Generator[Fetched | Failed]]
+"""Brings tiles, in the order in which they come."""

@@ -64,9 +64,9 @@ class Period:
     def __str__(self) -> str:
         """As OnEarth writes it; `parse_periods` reads it back."""
         if self.step == _SINGLE:
-            return _time_text(self.start)
+            return iso(self.start)
         if self.step.seconds % _DAY or not self.start.time() == self.end.time() == time():
-            return f"{_time_text(self.start)}/{_time_text(self.end)}/{self.step}"
+            return f"{iso(self.start)}/{iso(self.end)}/{self.step}"
         if self.step == _DAILY and self.start == self.end:
             return f"{self.start:%Y-%m-%d}"
         return f"{self.start:%Y-%m-%d}/{self.end:%Y-%m-%d}/{self.step}"
@@ -93,6 +93,16 @@ def parse_time(text: str) -> datetime:
     except (ValueError, OverflowError) as exc:
         raise BadDates(f"{text!r} is not a date", hint="write it like 2020-08-16 or 2020-08-16T10:30:00Z") from exc
     return moment.replace(microsecond=0)
+
+
+def iso(moment: datetime) -> str:
+    """An instant as GIBS writes it, `2020-08-16T10:30:00Z`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def is_midnight(moment: datetime) -> bool:
+    """Whether it is the beginning of a day."""
+    return (moment.hour, moment.minute, moment.second) == (0, 0, 0)
 
 
 def parse_periods(text: str) -> tuple[Period, ...]:
@@ -214,10 +224,6 @@ def _add_months(moment: datetime, months: int) -> datetime:
     years, month = divmod(moment.month - 1 + months, 12)
     year = moment.year + years
     return moment.replace(year=year, month=month + 1, day=min(moment.day, monthrange(year, month + 1)[1]))
-
-
-def _time_text(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _parts(*counted: tuple[int, str]) -> str:

@@ -128,7 +128,7 @@ def _cut(
 ) -> Arrival | Skipped:
     pixels, valid = pictures.read(window)
     if valid < min_valid or not valid:
-        return Skipped(f"{_origin(item)}#{_place(grid, window)}", "too little data")
+        return Skipped(f"{_origin(item)}#{grid.name_of(window)}", "too little data")
     picture = encode_png(pixels)
     chip = Chip(
         id=hashlib.sha256(name(window).encode()).hexdigest()[:32],
@@ -141,7 +141,7 @@ def _cut(
         time=item.time,
         crs=grid.crs,
         box=grid.box_of_window(window),
-        tile=_place(grid, window),
+        tile=grid.name_of(window),
         retrieved=now(),
         valid=valid,
     )
@@ -161,10 +161,6 @@ def _name(
     parts += ["-".join(bands)] if bands else []
     parts += ["{:g}..{:g}".format(*value_range)] if value_range else []
     return "|".join(map(str, parts))
-
-
-def _place(grid: Grid, window: Window) -> str:
-    return f"{grid.crs}/{window.zoom}/x{window.x}+{window.width}/y{window.y}+{window.height}"
 
 
 def _origin(item: Item) -> str:
