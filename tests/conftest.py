@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import earthcurator as ec
+from tests.postgres import PostgresServer
 
 # Each test worker is one process of many: threads of its own would only get in the others' way.
 os.environ["CURATOR_THREADS"] = "2"
@@ -52,6 +53,14 @@ def project(tmp_path: Path) -> Iterator[ec.Project]:
     """A new, empty project."""
     with ec.create(tmp_path / "project") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, started when the first test needs it."""
+    server = PostgresServer()
+    yield server
+    server.stop()
 
 
 @pytest.fixture

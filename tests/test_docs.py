@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
+import schemathesis
 
+import earthcurator as ec
 from earthcurator.cli.app import curator
 from earthcurator.testing.gibs import FakeGibs
 
@@ -45,6 +50,35 @@ def test_every_command_of_the_page_on_imagery_runs(tmp_path: Path) -> None:
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
+def test_every_command_of_the_page_on_labelling_runs(tmp_path: Path, make_pictures: Callable[..., Path]) -> None:
+    with ec.create(tmp_path / "fires") as project:
+        project.import_pictures([make_pictures(4)])
+        chips = [chip.id for chip in project.chips.all()]
+    (tmp_path / "labels.csv").write_text(f"chip,label\n{chips[0]},clear\n")
+    page = (ROOT / "docs/guides/label-together.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) > 14
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    serve = "curator --project fires serve"
+    wait = "curl -fsS --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:8000/healthz"
+    script = "\n".join([
+        "set -e",
+        f"shopt -s expand_aliases; alias curator='{sys.executable} -m earthcurator'",
+        *(f"{serve} --port 8000 & trap 'kill $!' EXIT; {wait}" if line == serve else line for line in lines),
+    ])  # fmt: skip
+    script = script.replace("127.0.0.1:8000", address).replace("--port 8000", f"--port {address[10:]}")
+    script = script.replace(" CHIP smoke", f" {chips[0]} smoke")
+    done = subprocess.run(
+        ["bash", "-xc", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    with ec.open(tmp_path / "fires") as project:
+        task = project.tasks.find("Is there smoke?")
+        said = [(label.source, label.decision) for label in project.tasks.events(task)]
+    assert said == [("person", "label"), ("person", "undo"), ("import", "label"), ("adjudication", "label")]
+
+
 @pytest.mark.parametrize("line", commands())
 def test_documented_command_exists_with_these_options(line: str) -> None:
     context = click.Context(curator, info_name="curator")
@@ -70,3 +104,13 @@ def test_reference_pages_say_what_the_program_says() -> None:
         [sys.executable, ROOT / "scripts/write_reference.py", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_description_of_the_api_is_valid_and_says_how_each_route_fails() -> None:
+    description = json.loads((ROOT / "docs/openapi.json").read_text())
+    schemathesis.openapi.from_dict(description).validate()
+    for path, methods in description["paths"].items():
+        for method, route in methods.items():
+            assert route["summary"], f"{method} {path}"
+            failure = route["responses"]["4XX"]["content"]["application/json"]["schema"]["$ref"]
+            assert failure == "#/components/schemas/Failure", f"{method} {path}"

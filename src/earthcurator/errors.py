@@ -9,10 +9,15 @@
     │   ├── BadScene             2   400   a raster that cannot be cut into chips
     │   ├── BadBox               2   400   a rectangle that is not on the globe
     │   ├── BadDates             2   400   a date or range that cannot be read
-    │   └── BadEncoder           2   400   a model or card Curator cannot use
+    │   ├── BadEncoder           2   400   a model or card Curator cannot use
+    │   ├── BadRequest           2   422   a request whose fields are not as the API says
+    │   └── TooLarge             2   413   a request or upload larger than the server takes
     ├── NotFound                 2   404   a chip, encoder, file or project that is not there
     ├── Conflict                 3   409   the project is not in the state this needs
     ├── NotAllowed               4   403   the person or the file system says no
+    │   ├── NotSignedIn          4   401   the server must know who asks
+    │   └── WrongHost            4   421   the server was addressed by a name that is not its own
+    ├── Busy                     5   503   the server has more to do than it can; it says when to ask again
     ├── SourceUnreachable        5   502   an imagery source does not answer
     └── StorageFailed            6   500   the project could not be read or written
         └── NewerFormat          6   500   the project was written by a newer Curator
@@ -79,6 +84,18 @@ class BadEncoder(BadInput):
     """This model or card cannot be used as an encoder."""
 
 
+class BadRequest(BadInput):
+    """A request whose fields are not as the API says."""
+
+    status = 422
+
+
+class TooLarge(BadInput):
+    """A request or upload that is larger than the server takes."""
+
+    status = 413
+
+
 class NotFound(CuratorError):
     """The chip, encoder, file or project that was named is not there."""
 
@@ -98,6 +115,30 @@ class NotAllowed(CuratorError):
 
     exit_code = 4
     status = 403
+
+
+class NotSignedIn(NotAllowed):
+    """The server must know who asks."""
+
+    status = 401
+
+
+class WrongHost(NotAllowed):
+    """The server was addressed by a name that is not its own, as a page elsewhere would do (DNS rebinding)."""
+
+    status = 421
+
+
+class Busy(CuratorError):
+    """The server has more to do than it can."""
+
+    exit_code = 5
+    status = 503
+
+    def __init__(self, message: str, *, hint: str = "", retry_seconds: int = 1) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_seconds = retry_seconds
+        """When to ask again."""
 
 
 class SourceUnreachable(CuratorError):

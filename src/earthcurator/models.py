@@ -295,6 +295,79 @@ class EncoderCard:
 Role = Literal["owner", "curator", "annotator", "viewer"]
 """What a person may do: everything; tasks and exports; label; look."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody with an account."""
+
+    id: str
+    """What their labels carry as `annotator`."""
+    name: str
+    role: Role
+    created: datetime
+    active: bool = True
+    """False for somebody who was removed: their labels stay, but they can no longer sign in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is known of a secret that lets somebody in. The secret itself is nowhere; its hash is in the database."""
+
+    id: str
+    person: str
+    """Id of whom it lets in."""
+    kind: Literal["session", "token", "link"]
+    """A browser that has signed in; a program's token; a link that signs a browser in, once."""
+    name: str
+    """For people, e.g. which program uses it."""
+    created: datetime
+    expires: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invite:
+    """A link that makes accounts."""
+
+    id: str
+    role: Role
+    """Of those who follow it."""
+    creator: str
+    """Id of the person who made it; empty for the command line."""
+    created: datetime
+    expires: datetime
+    uses_left: int
+
+
+JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Long work that survives a restart and can be cancelled."""
+
+    id: str
+    kind: str
+    """What is done, e.g. `export`."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """JSON: what the kind needs to know."""
+    person: str = ""
+    """Id of who asked for it; empty without accounts."""
+    state: JobState = "waiting"
+    done: int = 0
+    total: int | None = None
+    """How much there is to do, if known."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """JSON: what came of it, when it is done."""
+    error: str = ""
+    """One sentence, when it failed."""
+    hint: str = ""
+    attempts: int = 0
+    """How often it was begun."""
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+
+
 Decision = Literal["label", "unsure", "skip", "undo"]
 """What an event says: a class, that one cannot tell, that somebody else should, or that an earlier event is void."""
 
@@ -324,6 +397,9 @@ class Task:
         _refuse_text(self.classes)
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes) or not all(self.classes):
             raise BadInput(f"a task needs two or more different classes, not {list(self.classes)}")
+        for name in (self.question, *self.classes):
+            if not name.isprintable():  # also half a character, which no database keeps
+                raise BadInput(f"{name!r:.60} has characters that cannot be shown", hint="write plain text in one line")
         if not 1 <= self.opinions <= 99:
             raise BadInput(f"a task takes 1 to 99 opinions a chip, not {self.opinions}")
 

@@ -122,6 +122,33 @@ def sniff(data: bytes) -> str:
     )
 
 
+def thumbnail(data: bytes, side: int) -> tuple[str, bytes]:
+    """A small copy, no side longer than `side`, after its media type: PNG where pixels are transparent, else JPEG."""
+    media_type = sniff(data)
+    if media_type == _JPEG:
+        return _JPEG, _encode_jpeg(_fit(_decode_jpeg(data, side), side))
+    with _opened(data, media_type) as image:
+        orientation = _orientation_of(image)
+        colours, alpha = _colours_and_alpha(image)
+    if alpha is None or alpha.min() == 255:
+        return _JPEG, _encode_jpeg(_fit(_upright(colours, orientation), side))
+    return "image/png", encode_png(_fit(_upright(np.dstack([colours, alpha]), orientation), side))
+
+
+def _fit(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def _encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    encoded: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), quality=85)
+    return encoded
+
+
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """A PNG of (height, width, 3) RGB or (height, width, 4) RGBA pixels, lossless."""
     out = BytesIO()

@@ -32,6 +32,11 @@ class Settings(BaseSettings):
         description="A `postgresql://` database for tasks and labels, where several servers share a project or it is "
         "on object storage; by default `labels.db` in the project's folder.",
     )
+    url: str | None = Field(
+        default=None,
+        description="Where people find the server, e.g. `https://curator.example.org`, for the links that are printed.",
+    )
+    upload_gb: float = Field(default=8.0, gt=0, description="How many gigabytes one upload to the server may have.")
     tile_cache_gb: float = Field(
         default=10.0, gt=0, description="How many gigabytes of tiles are kept; those unused for longest go first."
     )

@@ -15,26 +15,9 @@ from pathlib import Path
 import pytest
 
 import earthcurator as ec
-from earthcurator.cli import main
 from earthcurator.cli.app import curator
 
-Shell = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Run a command line; gives exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = 0
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as stopped:
-            code = int(stopped.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
+from .conftest import Shell
 
 
 @pytest.fixture

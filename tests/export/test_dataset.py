@@ -10,6 +10,7 @@ import pytest
 
 from earthcurator.errors import BadInput, Conflict, StorageFailed
 from earthcurator.export import Labelled, write_dataset
+from earthcurator.export.csv import plain
 from earthcurator.export.imagefolder import safe_name
 from earthcurator.models import Box, Chip
 
@@ -31,7 +32,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def test_imagefolder_has_a_folder_per_class_and_the_bytes_as_received(tmp_path: Path) -> None:
     rows = [labelled("a", "smoke"), labelled("b", "clear"), labelled("c", "smoke")]
-    assert write_dataset("imagefolder", tmp_path / "out", rows, pictures) == 3
+    assert write_dataset("imagefolder", tmp_path / "out", rows, pictures).chips == 3
     assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.jpg")) == [
         "clear/b.jpg",
         "smoke/a.jpg",
@@ -59,6 +60,14 @@ def test_formulas_stay_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "cell"),
+    [("=1", "'=1"), ("'=1", "''=1"), ("\n=1", "'\n=1"), ("＝1", "'＝1"), ("'tis", "'tis"), ("a=1", "a=1"), ("", "")],
+)
+def test_escaped_formulas_stay_different_from_each_other(text: str, cell: str) -> None:
+    assert plain(text) == cell
+
+
+@pytest.mark.parametrize(
     ("label", "folder"),
     [
         ("../../etc", "_.._etc"),
@@ -68,6 +77,11 @@ def test_formulas_stay_text(tmp_path: Path) -> None:
         ("...", "_"),
         ("снег 雪", "снег 雪"),
         ("nul.txt", "_nul.txt"),
+        ("con .txt", "_con .txt"),
+        ("COM¹", "_COM¹"),
+        ("end. ", "end"),
+        ("y" * 199 + " z", "y" * 199),
+        ("é" * 300, "é" * 100),
         ("x\0y", "x_y"),
     ],
 )
@@ -117,7 +131,7 @@ def test_a_thousand_chips_are_read_in_batches(tmp_path: Path) -> None:
         return found
 
     rows = (labelled(f"chip{number}", "x") for number in range(1000))
-    assert write_dataset("imagefolder", tmp_path / "out", rows, counted) == 1000
+    assert write_dataset("imagefolder", tmp_path / "out", rows, counted).chips == 1000
     assert max(sizes) <= 256
 
 

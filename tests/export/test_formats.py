@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import struct
 import tarfile
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +35,7 @@ ONE_CLASS = ["imagefolder", "yolo-cls"]
 NAMES = [
     "smoke", "=cmd()", "@x", "../x", "a/b", "a\\b", "CON", "🔥", "x" * 300, " ", "…", "снег 雪", "Ice", "ice", "train",
     "test", "chips.csv", "DATA_CARD.md", "e\u0301", "é", 'say "hi", they\nsaid', "bell\a", "-1", "\u202etxt",
+    "..", "=1+1", "'=1+1", "con", "con .txt", "COM¹", "نص", "end", "end.", "end ", "a|b`<", "é" * 300, "y" * 199 + " z",
 ]  # fmt: skip
 ISLAND = Box(west=-1.5, south=49.25, east=-1.25, north=49.5)
 FIJI = Box(west=179.5, south=-18, east=-179.25, north=-17)
@@ -43,6 +47,14 @@ def drawn(number: int, media_type: str) -> bytes:
     file = BytesIO()
     Image.fromarray(pixels).save(file, media_type.removeprefix("image/"))
     return file.getvalue()
+
+
+def number(text: str) -> bool:
+    """Whether a cell is a number: one below zero is no formula."""
+    try:
+        return bool(float(text)) or True
+    except ValueError:
+        return False
 
 
 def chip(number: int, media_type: str = "image/png", **known: Any) -> tuple[Chip, bytes]:
@@ -71,7 +83,7 @@ class Collection:
         return {name: self.content[name] for name in ids}
 
     def write(self, format_name: str, out: Path) -> Path:
-        assert write_dataset(format_name, out, iter(self.rows), self.pictures) == len(self.rows)
+        assert write_dataset(format_name, out, iter(self.rows), self.pictures).chips == len(self.rows)
         return out
 
 
@@ -116,6 +128,26 @@ def test_readers_find_every_chip_with_its_class_picture_place_time_and_split(
         unsaid = {name: ... for name in ("split", "picture", "place", "time") if getattr(found, name) is ...}
         assert found == replace(expected, **unsaid)
     assert len({found.label for found in seen.values()}) == len(NAMES)
+
+
+def test_csv_lists_classes_exactly_where_the_one_column_is_escaped(hostile: Collection, tmp_path: Path) -> None:
+    out = hostile.write("csv", tmp_path / "out")
+    with (out / "chips.csv").open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert [json.loads(row["labels"]) for row in found] == [list(row.labels) for row in hostile.rows]
+    assert not any(re.match("[=+@\t\r\n-]", cell) for row in found for cell in row.values() if not number(cell))
+
+
+@pytest.mark.parametrize("format_name", ONE_CLASS)
+def test_class_folders_are_safe_and_distinct_on_every_system(
+    format_name: str, hostile: Collection, tmp_path: Path
+) -> None:
+    folders = [path.name for path in (hostile.write(format_name, tmp_path / "out") / "val").iterdir()]
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in folders}) == len(folders) == len(NAMES)
+    for name in folders:
+        assert len(name.encode()) <= 255
+        assert not re.search(r'[\x00-\x1f<>:"/\\|?*]|[ .]$', name)
+        assert not re.match(r"(?i)(con|prn|aux|nul|(com|lpt)[\d¹²³]) *(\.|$)", name)
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -194,6 +226,26 @@ def test_tables_have_all_classes_and_votes(format_name: str, several: Collection
     assert [row["labels"] for row in rows] == [["snow", "cloud"], ["cloud"], []]
 
 
+@pytest.mark.parametrize("format_name", ["coco", "csv", "tfrecord", "webdataset"])
+def test_readers_of_samples_find_all_classes_and_votes_too(
+    format_name: str, several: Collection, tmp_path: Path
+) -> None:
+    out = several.write(format_name, tmp_path / "out")
+    if format_name == "coco":
+        known = [image["facts"] for image in json.loads((out / "annotations/train.json").read_text())["images"]]
+    elif format_name == "csv":
+        with (out / "chips.csv").open(newline="", encoding="utf-8") as file:
+            cells = [(row["labels"] or "[]", row["votes"] or "{}") for row in csv.DictReader(file)]
+        known = [{"labels": json.loads(labels), "votes": json.loads(votes)} for labels, votes in cells]
+    elif format_name == "tfrecord":
+        read = [example.features.feature["image/facts"].bytes_list.value[0] for _, example in examples(out)]
+        known = [json.loads(facts) for facts in read]
+    else:
+        known = [json.loads(sample["json"]) for sample in samples(out / "train-000000.tar")]
+    assert [row["labels"] for row in known] == [["snow", "cloud"], ["cloud"], []]
+    assert [row["votes"] for row in known] == [{"snow": 2, "cloud": 2}, {"cloud": 2}, {}]
+
+
 @pytest.mark.parametrize(
     ("format_name", "file"), [("parquet", "chips.parquet"), ("huggingface", "train/metadata.parquet")]
 )
@@ -210,6 +262,14 @@ def test_a_folder_cannot_say_two_classes(format_name: str, several: Collection, 
     with pytest.raises(BadInput, match="has 2 classes") as refused:
         write_dataset(format_name, tmp_path / "out", several.rows, several.pictures)
     assert "coco" in refused.value.hint
+
+
+@pytest.mark.parametrize("format_name", ONE_CLASS)
+def test_a_folder_cannot_say_that_there_is_no_class(format_name: str, several: Collection, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="has none of the classes") as refused:
+        write_dataset(format_name, tmp_path / "out", several.rows[1:], several.pictures)
+    assert "csv" in refused.value.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_classes_and_splits_must_make_sense() -> None:
@@ -292,7 +352,7 @@ def test_shards_end_before_they_are_full(
     monkeypatch.setattr(shards, "MOST_SAMPLES", 5)
     out = hostile.write(format_name, tmp_path / "out")
     found = sorted(path.name for path in out.glob(f"*.{ending}"))
-    assert len([name for name in found if name.startswith("val-")]) == 5
+    assert len([name for name in found if name.startswith("val-")]) == -(-len(NAMES) // 5)
     assert found[0] == f"test-000000.{ending}"
     assert len(READERS[format_name](out)) == len(hostile.rows)
 

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from earthcurator.errors import BadInput
-from earthcurator.export.splits import SHARES, Blocks, By, split
+from earthcurator.export.labelled import Labelled
+from earthcurator.export.splits import SHARES, Blocks, By, split, strata
 from earthcurator.models import Box, Chip
 
 EARTH_KM = 6371.0088
@@ -217,6 +218,7 @@ def test_chips_without_a_place_or_time_are_counted_and_random_is_named() -> None
         assert refused.value.hint == "split at random"
 
 
+@example(["a"] * 32 + ["b"] * 30, 0)  # 21 of the 30 are a whole share: train must not get one more
 @given(st.lists(st.sampled_from("aabbbcdefg"), max_size=150), st.integers(0, 5))
 def test_a_random_split_gives_each_class_its_share_to_the_chip(labels: list[str], seed: int) -> None:
     rows = [(chip(f"{n:03}"), label) for n, label in enumerate(labels)]
@@ -233,6 +235,29 @@ def test_a_random_split_gives_each_class_its_share_to_the_chip(labels: list[str]
 def test_thousands_of_tiny_classes_still_meet_the_shares() -> None:
     rows = [(chip(f"{n}"), f"class {n // 3}") for n in range(3_000)]
     assert Counter(split(rows, by="random").values()) == {"train": 2_100, "val": 450, "test": 450}
+
+
+def test_rare_combinations_keep_their_rarest_class_in_balance() -> None:
+    common = [labels for number in range(20) for labels in [(f"class {number:02d}",)] * 40]
+    rare = [(f"class {number:02d}", "fire") for number in range(20)] * 2
+    rows = [Labelled(chip(f"{number:04d}"), labels[0], labels=labels) for number, labels in enumerate([*common, *rare])]
+    kept = strata(rows, 3)
+    assert kept[-1] == "fire"
+    sides = split(zip((row.chip for row in rows), kept, strict=True), by="random")
+    fires = Counter(sides[row.chip.id] for row in rows if "fire" in row.labels)
+    assert fires == {"train": 28, "val": 6, "test": 6}
+
+
+def test_frequent_combinations_and_chips_without_a_class_are_divided_by_themselves() -> None:
+    kinds = {("a",): 40, ("a", "b"): 20, (): 20}
+    every = [labels for labels, count in kinds.items() for _ in range(count)]
+    rows = [
+        Labelled(chip(f"{number:04d}"), labels[0] if labels else "", labels=labels)
+        for number, labels in enumerate(every)
+    ]
+    sides = split(zip((row.chip for row in rows), strata(rows, 3), strict=True), by="random")
+    found = Counter((row.labels, sides[row.chip.id]) for row in rows)
+    assert [found[labels, "test"] for labels in kinds] == [6, 3, 3]
 
 
 def days(count: int, *, each: int = 4) -> Rows:

@@ -31,10 +31,14 @@ _MODULES = {
     "export": "earthcurator.cli.pictures",
     "import": "earthcurator.cli.pictures",
     "init": "earthcurator.cli.pictures",
+    "label": "earthcurator.cli.serve",
     "layers": "earthcurator.cli.imagery",
     "mosaic": "earthcurator.cli.imagery",
-    "task": "earthcurator.cli.tasks",
     "search": "earthcurator.cli.search",
+    "serve": "earthcurator.cli.serve",
+    "task": "earthcurator.cli.tasks",
+    "token": "earthcurator.cli.people",
+    "user": "earthcurator.cli.people",
 }
 
 
@@ -81,6 +85,7 @@ def curator(context: click.Context, project: str | None, debug: bool) -> None:
       curator --project fires import PICTURES
       curator --project fires embed
       curator --project fires search smoke.jpg
+      curator --project fires serve    let people label it together
     """
     del debug  # main() looks for it before click does
     context.obj = Here(project)

@@ -10,7 +10,7 @@ import click
 from earthcurator.cli.app import Here
 from earthcurator.cli.output import answer, say, table
 from earthcurator.errors import BadInput
-from earthcurator.models import Query
+from earthcurator.models import Label, Query
 from earthcurator.project import Report
 
 
@@ -127,6 +127,65 @@ def import_(here: Here, name: str, labels: str, as_json: bool) -> None:
         answer({"task": found.id, "added": new})
     else:
         say(f"took over {new:,} labels")
+
+
+@task.command()
+@click.argument("name", metavar="TASK")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def disputed(here: Here, name: str, as_json: bool) -> None:
+    """The chips about which people disagree, the most contested first.
+
+    \b
+    Example: curator task disputed "Is there smoke?"
+    """
+    with here.open() as project:
+        found = project.tasks.disputed(project.tasks.find(name))
+        names = {person.id: person.name for person in project.records.people.list()}
+    if as_json:
+        answer(found)
+        return
+    opinions = [
+        "; ".join(f"{names.get(who, who)}: {_said(label)}" for who, label in one.answers.items()) for one in found
+    ]
+    table(["chip", "opinions"], [(one.chip, text) for one, text in zip(found, opinions, strict=True)])
+
+
+@task.command()
+@click.argument("name", metavar="TASK")
+@click.argument("chip")
+@click.argument("classes", nargs=-1, metavar="CLASS...")
+@click.option("--unsure", is_flag=True, help="Decide that one cannot tell.")
+@click.option("--by", "who", metavar="NAME", help="Who decides, where people have accounts.")
+@click.option("--note", default="", help="Why.")
+@click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+@click.pass_obj
+def adjudicate(
+    here: Here, name: str, chip: str, classes: tuple[str, ...], unsure: bool, who: str | None, note: str, as_json: bool
+) -> None:
+    """Decide about a chip, whatever people said of it. Their opinions stay.
+
+    \b
+    Example: curator task adjudicate "Is there smoke?" 3f2a91c0 smoke --note "seen on the next day too"
+             curator task adjudicate "Is there smoke?" 3f2a91c0 --unsure
+    """
+    with here.open() as project:
+        found = project.tasks.find(name)
+        if unsure and classes:
+            raise BadInput(f"{' '.join(classes)} and --unsure are two answers", hint="give one of them")
+        if not (unsure or classes or found.several):
+            raise BadInput("there is no answer", hint=f"give {' or '.join(found.classes)}, or --unsure")
+        by = project.records.people.find(who).id if who else "local"
+        value = None if unsure else classes
+        kept = project.tasks.adjudicate(found, project.chips.find(chip), value, by=by, note=note)
+    if as_json:
+        answer(kept.label)
+    else:
+        say(f"{kept.label.chip} is decided: {_said(kept.label)}")
+
+
+def _said(label: Label) -> str:
+    return "unsure" if label.decision == "unsure" else " and ".join(label.value) or "none of the classes"
 
 
 def _tell(report: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,7 @@ COLUMNS = (
     "class",
     "known",
 )
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")  # East Asian spreadsheets take the wide signs too
 
 
 def write_csv(
@@ -68,5 +70,8 @@ def _cell(value: object) -> object:
 
 
 def plain(text: str) -> str:
-    """The text, kept from being run as a formula by a spreadsheet (OWASP, "CSV Injection")."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """The text, kept from being run as a formula by a spreadsheet (OWASP, "CSV Injection").
+
+    An apostrophe more goes before the apostrophes that are there already, so that different texts stay different.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from earthcurator.errors import Conflict, NotAllowed, StorageFailed
-from earthcurator.export.datacard import NAME, Card
+from earthcurator.export.contents import Contents
+from earthcurator.export.datacard import write_card
 from earthcurator.export.labelled import Labelled
+from earthcurator.export.provenance import Provenance
 from earthcurator.registry import Registry
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A dataset that is complete."""
+
+    chips: int
+    fingerprint: str
+    """The same for datasets with the same chips, classes and splits; see `Contents.fingerprint`."""
 
 
 class Exporter(Protocol):
@@ -39,18 +54,17 @@ EXPORTERS: Registry[Exporter] = Registry(
     },
 )
 
+_UNKNOWN = Provenance()
+
 
 def write_dataset(
     format_name: str,
     out: Path,
     rows: Iterable[Labelled],
     pictures: Callable[[Sequence[str]], Mapping[str, bytes]],
-    credits: Callable[[Mapping[str, str]], Sequence[str]] = lambda origins: (),  # noqa: A002, ARG005 - the word for it
-) -> int:
-    """Write a dataset with its data card to the new folder `out` in one step; returns how many chips it holds.
-
-    `credits` gives sentences of thanks and citations, from layer → the origin of one of its pictures.
-    """
+    made: Provenance = _UNKNOWN,
+) -> Written:
+    """Write a dataset with its data card to the new folder `out` in one step. `made` says how it came to be."""
     exporter = EXPORTERS.get(format_name)
     out = out.absolute()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -59,9 +73,9 @@ def write_dataset(
     try:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        card = Card()
-        count = exporter(beside, card.reading(rows), pictures)
-        (beside / NAME).write_text(card.text(out.name, credits(card.origins)), encoding="utf-8")
+        contents = Contents()
+        written = Written(exporter(beside, contents.reading(rows), pictures), contents.fingerprint())
+        write_card(beside, out.name, format_name, contents, made)
         _move(beside, out)
     except PermissionError as error:
         raise NotAllowed(
@@ -73,7 +87,8 @@ def write_dataset(
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return count
+    log.info("wrote %d chips as %s to %s, fingerprint %s", written.chips, format_name, out, written.fingerprint)
+    return written
 
 
 def _move(finished: Path, out: Path) -> None:

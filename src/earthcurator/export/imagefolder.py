@@ -24,8 +24,10 @@ EXTENSIONS = {
     "image/tiff": "tif",
     "image/webp": "webp",
 }
-_OURS = ("chips.csv", "data_card.md")  # files beside the folders
-_RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$")  # names that Windows keeps for devices
+_OURS = ("chips.csv", "data_card.md", "data_card_map.svg")  # files beside the folders
+_RESERVED = re.compile(
+    r"(?i)^(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]) *(\..*)?$"
+)  # names that Windows keeps for devices
 
 
 def write_imagefolder(
@@ -62,8 +64,8 @@ def in_class_folders(
 def _only_class(row: Labelled) -> str:
     if len(row.labels) != 1:
         raise BadInput(
-            f"chip {row.chip.id} has {len(row.labels)} classes, and a folder can say only one",
-            hint="export as csv, parquet, geojson, coco, webdataset, tfrecord or huggingface",
+            f"chip {row.chip.id} has {len(row.labels) or 'none of the'} classes, and a folder says exactly one",
+            hint="export as csv, parquet, geoparquet, geojson, coco, webdataset, tfrecord or huggingface",
         )
     return row.label
 
@@ -82,7 +84,7 @@ def safe_name(text: str) -> str:
     """The text as a file name: letters of any script stay; separators, controls and reserved names do not."""
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", text).strip(" .")
-    text = text.encode()[:200].decode(errors="ignore")
+    text = text.encode()[:200].decode(errors="ignore").rstrip(" .")
     return f"_{text}" if not text or _RESERVED.match(text) else text
 
 

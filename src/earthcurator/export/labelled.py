@@ -34,3 +34,8 @@ class Labelled:
             object.__setattr__(self, "labels", (self.label,))
         if self.label != (self.labels[0] if self.labels else ""):
             raise BadInput(f"{self.label!r:.60} is not the first of the classes {list(self.labels)!r:.200}")
+
+    @property
+    def combination(self) -> str:
+        """All its classes as one, e.g. `cloud + snow`; empty when it has none."""
+        return " + ".join(self.labels)

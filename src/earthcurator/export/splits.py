@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from earthcurator.errors import BadInput
+from earthcurator.export.labelled import Labelled
 from earthcurator.models import Box, Chip
 
 By = Literal["random", "place", "time"]
@@ -72,6 +73,23 @@ def split(
     return kept
 
 
+def strata(rows: Sequence[Labelled], sides: int) -> list[str]:
+    """What a split keeps in balance, for each row: its class, or the combination of its classes where it has several.
+
+    A combination of fewer chips than there are sides cannot be on all of them: those chips count as the rarest of their
+    classes, so that at least this one is in balance. After Sechidis et al. 2011, who let the rarest class decide for
+    every chip: https://doi.org/10.1007/978-3-642-23808-6_10
+    """
+    combinations = Counter(row.labels for row in rows)
+    classes = Counter(name for row in rows for name in row.labels)
+    return [
+        row.combination
+        if combinations[row.labels] >= sides or not row.labels
+        else min(row.labels, key=lambda name: (classes[name], name))
+        for row in rows
+    ]
+
+
 def split_at_random(rows: Rows, shares: Mapping[str, float], *, seed: int) -> dict[str, str]:
     """Each class by largest remainders; what rounding takes from a side in one class it gets back in the next."""
     classes: defaultdict[str, list[str]] = defaultdict(list)
@@ -84,7 +102,9 @@ def split_at_random(rows: Rows, shares: Mapping[str, float], *, seed: int) -> di
         counts = {name: floor(share * len(members) + 1e-9) for name, share in shares.items()}
         for name, share in shares.items():
             owed[name] += share * len(members) - counts[name]
-        for name in sorted(shares, key=lambda name: -round(owed[name], 9))[: len(members) - sum(counts.values())]:
+        # A side whose share of this class is whole has it: one chip more would be one too many.
+        rounded = [name for name, share in shares.items() if share * len(members) - counts[name] > 1e-9]
+        for name in sorted(rounded, key=lambda name: -round(owed[name], 9))[: len(members) - sum(counts.values())]:
             counts[name] += 1
             owed[name] -= 1
         names = [name for name, count in counts.items() for _ in range(count)]

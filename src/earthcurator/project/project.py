@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -21,7 +22,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from earthcurator import ingest, store
+from earthcurator import __version__, ingest, store
 from earthcurator.encoders import (
     Encoder,
     EncoderEntry,
@@ -30,16 +31,18 @@ from earthcurator.encoders import (
     prepare,
 )
 from earthcurator.errors import BadInput, BadPicture, Conflict, NotFound
-from earthcurator.export import Labelled, write_dataset
-from earthcurator.export.splits import SHARES, By
+from earthcurator.export import Division, Labelled, Opinions, Provenance, write_dataset
+from earthcurator.export.splits import SHARES, By, strata
 from earthcurator.export.splits import split as split_dataset
 from earthcurator.imagery import Imagery, Progress, Where, credits, orders
 from earthcurator.labels.policy import Policy
 from earthcurator.models import Arrival, Chip, Example, Hit, Hits, Quarantined, Query, Skipped, Task
 from earthcurator.orders import Order
+from earthcurator.project.datasets import CLASSES_FROM, Answers, answers, command
 from earthcurator.project.embedding import Embedded, VectorCommits
 from earthcurator.project.encoders import Encoders
 from earthcurator.project.intake import Downloaded, Imported, Intake
+from earthcurator.project.records import Records
 from earthcurator.project.tasks import TaskBook
 from earthcurator.search import search
 from earthcurator.settings import Settings
@@ -61,9 +64,11 @@ class Project:
         self._settings = settings
         self._manifest = store.migrate(files)
         self.chips = store.Chips(files)
+        self.examples = store.Examples(files)
         self.encoders = Encoders(files)
         here = "" if "://" in files.location else Path(files.location) / "labels.db"
-        self.tasks = TaskBook(settings.database_url or here, self.chips)
+        self.records = Records(settings.database_url or here)
+        self.tasks = TaskBook(self.records, self.chips)
         self._embeddings: dict[str, store.Embeddings] = {}
         self._opening = Lock()
 
@@ -78,7 +83,7 @@ class Project:
     def close(self) -> None:
         """Let go of encoders and caches. Nothing waits to be written: every change is durable when its call returns."""
         self.encoders.close()
-        self.tasks.close()
+        self.records.close()
         self._embeddings.clear()
 
     @property
@@ -90,6 +95,28 @@ class Project:
     def name(self) -> str:
         """The project's name."""
         return str(self._manifest["name"])
+
+    @property
+    def threads(self) -> int:
+        """How many threads decode and encode pictures."""
+        return self._settings.threads
+
+    @property
+    def settings(self) -> Settings:
+        """What it was opened with."""
+        return self._settings
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 8000, ready: Callable[[str], None] = print) -> None:
+        """Serve the HTTP API until interrupted; `ready` gets the address."""
+        web = import_module(
+            "earthcurator.web.server"
+        )  # by name: web is above, and whoever only searches need not load it
+        web.serve(self, web.Serving(host=host, port=port), ready=ready)
+
+    @property
+    def folder(self) -> Path:
+        """A local folder for what is not the project itself, e.g. exports: its own folder, or its cache."""
+        return self._files.cache if "://" in self.location else Path(self.location)
 
     # -- chips ---------------------------------------------------------------------------------------------------
 
@@ -338,6 +365,7 @@ class Project:
         shares: Mapping[str, float] = SHARES,
         seed: int = 0,
         format: str = "imagefolder",  # noqa: A002 - the word users know
+        progress: Progress = _silent,
     ) -> int:
         """Write a labelled dataset into a new folder; returns how many chips it holds.
 
@@ -345,33 +373,42 @@ class Project:
         else the folders that the chips were imported with. With `split` the dataset is divided at random, by place or
         by time, as `earthcurator.export.splits` says.
         """
+        rows: Iterable[Labelled]
+        opinions: Opinions | None = None
         if task is not None:
-            rows = self._decided(task, policy)
+            found = self._answers(task, policy)
+            rows, what, opinions = map(found.labelled, self._found(found.decided)), task.id, found.opinions
         elif labels is not None:
-            rows = self._labelled(labels)
+            rows, what = self._labelled(labels), "LABELS.csv"
         else:
-            rows = self._foldered()
-        if split is not None:
-            rows = _divided(list(rows), split, shares, seed)
-        return write_dataset(
-            format, Path(out), rows, self.chips.pictures, lambda origins: credits(origins, self._settings)
+            rows, what = self._foldered(), "folders"
+        division = None if split is None else Division(by=split, shares=shares, seed=seed)
+        if division is not None:
+            rows = _divided(list(rows), division)
+        made = Provenance(
+            version=__version__,
+            project=self.name,
+            classes_from=CLASSES_FROM.get(what, ""),
+            opinions=opinions,
+            division=division,
+            command=command(what, Path(out), format, opinions, division),
+            credits=lambda origins: credits(origins, self._settings),
         )
+        return write_dataset(format, Path(out), _told(rows, progress), self.chips.pictures, made).chips
 
     def _foldered(self) -> Iterator[Labelled]:
         if all(chip.folder is None for chip in self.chips.all()):
             raise Conflict(f"no chip of {self.location} has a class folder", hint="give a CSV file of labels instead")
         return (Labelled(chip, chip.folder) for chip in self.chips.all() if chip.folder is not None)
 
-    def _decided(self, task: Task, policy: Policy) -> Iterator[Labelled]:
-        answers = self.tasks.decided(task, policy)
-        if not answers:
+    def _answers(self, task: Task, policy: Policy) -> Answers:
+        found = answers(task, self.tasks.store.chips(task.id), list(self.tasks.events(task)), policy)
+        if not found.decided:
             raise Conflict(
                 f"no chip of the task {task.question!r} has an answer yet by the policy {policy.rule}",
                 hint="label some, or take a laxer policy: --policy any",
             )
-        for chip in self._found(answers):
-            value = answers[chip.id].value
-            yield Labelled(chip, value[0] if value else "", labels=value, classes=task.classes)
+        return found
 
     def _labelled(self, labels: Mapping[str, str]) -> Iterator[Labelled]:
         return (Labelled(chip, labels[chip.id]) for chip in self._found(labels))
@@ -386,9 +423,16 @@ class Project:
             yield from chips
 
 
-def _divided(rows: Sequence[Labelled], by: By, shares: Mapping[str, float], seed: int) -> Iterator[Labelled]:
-    sides = split_dataset([(row.chip, row.label) for row in rows], shares, by=by, seed=seed)
+def _divided(rows: Sequence[Labelled], division: Division) -> Iterator[Labelled]:
+    balanced = zip((row.chip for row in rows), strata(rows, len(division.shares)), strict=True)
+    sides = split_dataset(balanced, division.shares, by=division.by, seed=division.seed)
     return (replace(row, split=sides[row.chip.id]) for row in rows if row.chip.id in sides)
+
+
+def _told(rows: Iterable[Labelled], progress: Progress) -> Iterator[Labelled]:
+    for done, row in enumerate(rows):
+        progress(done, None)
+        yield row
 
 
 def _chained(sources: Iterable[Generator[T]]) -> Generator[T]:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import csv
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 import numpy as np
 
 from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.labels.agreement import Agreement, agreement
-from earthcurator.labels.fold import ChipState, Progress, Speed, fold, progress, speed
-from earthcurator.labels.policy import Decided, Policy, decide, disputed
-from earthcurator.models import Hit, Label, Task
+from earthcurator.labels.fold import ChipState, Fold, Progress, Speed, fold, progress, speed
+from earthcurator.labels.policy import Decided, Disputed, Policy, decide, disputed
+from earthcurator.models import Chip, Hit, Label, Task
+from earthcurator.project.records import Records
 from earthcurator.store import Chips
-from earthcurator.store.sql import Counts, Database, Tasks
+from earthcurator.store.sql import Counts, Kept, Tasks
 
-log = logging.getLogger(__name__)
+MOST_FOLLOWED = 4
+"""Tasks whose events are kept in memory: those that were asked about last."""
+
+MOST_FACTS = 20_000
+"""Chips whose facts are kept in memory."""
+
+SLOW_SECONDS = 0.5
+"""A report that took longer than this is shown for `REST` times as long, though there are new labels."""
+REST = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,30 +52,18 @@ class Report:
 
 
 class TaskBook:
-    """The tasks of one project. Opens its database when it is first needed."""
+    """The tasks of one project. Safe to use from many threads."""
 
-    def __init__(self, location: str | Path, chips: Chips) -> None:
-        self._location, self._chips = location, chips
-        self._opened: tuple[Database, Tasks] | None = None
-
-    def close(self) -> None:
-        """Let others open the database."""
-        if self._opened is not None:
-            self._opened[0].close()
-            self._opened = None
+    def __init__(self, records: Records, chips: Chips) -> None:
+        self._records, self._chips = records, chips
+        self._facts: OrderedDict[str, Chip] = OrderedDict()
+        self._followed: OrderedDict[str, _Followed] = OrderedDict()
+        self._lock = Lock()
 
     @property
     def store(self) -> Tasks:
         """Leases, labels and events, for those who serve people."""
-        if self._opened is None:
-            if str(self._location) == "":
-                raise Conflict(
-                    "a project on object storage keeps its labels in PostgreSQL",
-                    hint="set CURATOR_DATABASE_URL to postgresql://...",
-                )
-            database = Database.open(self._location)
-            self._opened = database, Tasks(database)
-        return self._opened[1]
+        return self._records.tasks
 
     def create(
         self,
@@ -75,12 +75,17 @@ class TaskBook:
         opinions: int = 1,
         guide: str = "",
         references: Mapping[str, tuple[str, ...]] | None = None,
+        creator: str = "",
+        id: str | None = None,  # noqa: A002 - the field of a task
     ) -> Task:
-        """A new task about these chips (ids, or hits of a search, the best first); without them, about all chips."""
+        """A new task about these chips (ids, or hits of a search, the best first); without them, about all chips.
+
+        With an `id`, doing it again changes nothing.
+        """
         if not question.strip():
             raise BadInput("a task needs a question", hint="e.g. Is there smoke?")
         task = Task(
-            id=uuid4().hex[:12],
+            id=id or uuid4().hex[:12],
             question=question.strip(),
             classes=tuple(classes),
             several=several,
@@ -88,9 +93,18 @@ class TaskBook:
             guide=guide,
             references=references or {},
             created=datetime.now(UTC),
+            creator=creator,
         )
+        unknown = sorted(set(task.references) - set(task.classes))
+        if unknown:
+            raise BadInput(f"{unknown} are no classes of this task", hint=f"its classes are {list(task.classes)}")
+        self._check_known({chip for shown in task.references.values() for chip in shown})
         asked = self._all() if chips is None else self._asked(list(chips))
         return self.store.create(task, asked)
+
+    def add_chips(self, task: Task, chips: Iterable[str | Hit]) -> None:
+        """Ask about these chips too; those that the task has stay as they are."""
+        self.store.add_chips(task.id, self._asked(list(chips)))
 
     def _all(self) -> Iterator[tuple[str, float]]:
         self._chips.table.refresh()
@@ -100,10 +114,26 @@ class TaskBook:
 
     def _asked(self, chips: Sequence[str | Hit]) -> list[tuple[str, float]]:
         asked = [(chip.chip, chip.score) if isinstance(chip, Hit) else (chip, 0.0) for chip in chips]
-        missing = {chip for chip, _ in asked} - self._chips.ids.known(chip for chip, _ in asked)
+        self._check_known({chip for chip, _ in asked})
+        return asked
+
+    def _check_known(self, chips: Set[str]) -> None:
+        missing = chips - self._chips.ids.known(chips) if chips else chips
         if missing:
             raise NotFound(f"{len(missing):,} of these chips are not in the project, e.g. {min(missing)}")
-        return asked
+
+    def facts(self, chips: Sequence[str]) -> dict[str, Chip]:
+        """What is known of some chips. A chip never changes, so that those asked for last are kept in memory."""
+        with self._lock:
+            found = {chip: self._facts[chip] for chip in chips if chip in self._facts}
+        read = self._chips.get([chip for chip in chips if chip not in found])
+        with self._lock:
+            self._facts.update((chip.id, chip) for chip in read)
+            for chip in found:
+                self._facts.move_to_end(chip)
+            while len(self._facts) > MOST_FACTS:
+                self._facts.popitem(last=False)
+        return found | {chip.id: chip for chip in read}
 
     def list(self) -> Sequence[Task]:
         """All tasks, oldest first."""
@@ -151,26 +181,149 @@ class TaskBook:
         """Chip → what holds of it now."""
         return fold(task, self.events(task))
 
-    def report(self, task: Task, *, seed: int = 0) -> Report:
-        """How far the task is, and how much people agree."""
-        events = list(self.events(task))
-        states = fold(task, events)
-        answers = (decide(task, state, Policy()) for state in states.values())
-        counted = [name for answer in answers if isinstance(answer, Decided) for name in answer.value]
-        return Report(
-            task=task,
-            counts=self.store.counts(task.id),
-            progress=progress(task, self.store.chips(task.id), states),
-            agreement=agreement(task, states, rng=np.random.default_rng(seed)),
-            speed=speed(events),
-            disputed=tuple(found.chip for found in disputed(task, states)),
-            classes={name: counted.count(name) for name in task.classes},
-        )
+    def mine(self, task: Task, annotator: str, limit: int = 100) -> Sequence[Label]:
+        """What this person decided last and has not undone, newest first: what they can undo."""
+        return self._follow(task).mine(annotator, limit)
 
-    def decided(self, task: Task, policy: Policy) -> dict[str, Decided]:
-        """Chip → the answer it goes into a dataset with, for those that have one."""
-        answers = {chip: decide(task, state, policy) for chip, state in self.states(task).items()}
-        return {chip: answer for chip, answer in answers.items() if isinstance(answer, Decided)}
+    def disputed(self, task: Task) -> Sequence[Disputed]:
+        """Chips about which people disagree, most contested first."""
+        return disputed(task, self._follow(task).states())
+
+    def adjudicate(
+        self,
+        task: Task,
+        chip: str,
+        value: Sequence[str] | None,
+        *,
+        by: str,
+        note: str = "",
+        id: str | None = None,  # noqa: A002 - the field of a label
+    ) -> Kept:
+        """Decide about a chip, whatever people said; None says that one cannot tell. With an `id` it can be repeated.
+
+        Adjudicating again changes the answer, and undoing the event leaves it to the opinions again.
+        """
+        word = Label(
+            id=id or uuid4().hex,
+            task=task.id,
+            chip=chip,
+            annotator=by,
+            decision="unsure" if value is None else "label",
+            value=tuple(value or ()),
+            time=datetime.now(UTC),
+            source="adjudication",
+            note=note,
+        )
+        return self.store.put(word)
+
+    def report(self, task: Task) -> Report:
+        """How far the task is, and how much people agree. A large one may be some seconds old, but for its counts."""
+        return self._follow(task).report()
+
+    def _follow(self, task: Task) -> _Followed:
+        with self._lock:
+            if task.id not in self._followed:
+                self._followed[task.id] = _Followed(task, lambda: self.store)
+            self._followed.move_to_end(task.id)
+            while len(self._followed) > MOST_FOLLOWED:
+                self._followed.popitem(last=False)
+            followed = self._followed[task.id]
+        followed.catch_up()
+        return followed
+
+
+class _Followed:
+    """The events of one task in memory, brought up to date by reading those that are new. Safe to use from threads."""
+
+    def __init__(self, task: Task, store: Callable[[], Tasks], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._task, self._store, self._clock = task, store, clock
+        self._lock = Lock()
+        self._seq = 0
+        self._events: list[Label] = []
+        self._undone: set[str | None] = set()
+        self._fold = Fold(task)
+        self._reporting = Lock()
+        self._reported: _Reported | None = None
+
+    def catch_up(self) -> None:
+        """Read what was said since."""
+        with self._lock:
+            while (page := self._store().page(self._task.id, self._seq)).labels:
+                for event in page.labels:
+                    self._fold.take(event)
+                self._events += page.labels
+                self._undone.update(event.voids for event in page.labels if event.decision == "undo")
+                self._seq = page.seq
+
+    def mine(self, annotator: str, limit: int) -> list[Label]:
+        with self._lock:
+            mine = (
+                event
+                for event in reversed(self._events)
+                if event.annotator == annotator
+                and event.source == "person"
+                and event.decision != "undo"
+                and event.id not in self._undone
+            )
+            return list(islice(mine, limit))
+
+    def states(self) -> dict[str, ChipState]:
+        with self._lock:
+            return self._fold.states()
+
+    def report(self) -> Report:
+        counts = self._store().counts(self._task.id)
+        last = self._reported
+        if last is None:
+            with self._reporting:
+                return self._new_report(counts)
+        same = (last.seq, last.chips) == (self._seq, counts.chips)
+        # While one makes a new report, the others get the last: many who ask must not stop those who label.
+        if same or self._clock() < last.good_until or not self._reporting.acquire(blocking=False):
+            return replace(last.report, counts=counts)
+        try:
+            return self._new_report(counts)
+        finally:
+            self._reporting.release()
+
+    def _new_report(self, counts: Counts) -> Report:
+        started = self._clock()
+        with self._lock:
+            seq, events, states = self._seq, list(self._events), self._fold.states()
+        report = _report(self._task, counts, events, states, self._store().chips(self._task.id))
+        took = self._clock() - started
+        rest = REST * took if took > SLOW_SECONDS else 0
+        self._reported = _Reported(report, seq, counts.chips, started + took + rest)
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    report: Report
+    seq: int
+    """The last event in it."""
+    chips: int
+    good_until: float
+
+
+def _report(
+    task: Task,
+    counts: Counts,
+    events: Sequence[Label],
+    states: Mapping[str, ChipState],
+    chips: Iterable[str],
+) -> Report:
+    answers = (decide(task, state, Policy()) for state in states.values())
+    counted = Counter(name for answer in answers if isinstance(answer, Decided) for name in answer.value)
+    return Report(
+        task=task,
+        counts=counts,
+        progress=progress(task, chips, states),
+        agreement=agreement(task, states, rng=np.random.default_rng(0)),
+        speed=speed(events),
+        disputed=tuple(found.chip for found in disputed(task, states)),
+        classes={name: counted[name] for name in task.classes},
+    )
 
 
 def read_labels(path: Path) -> list[tuple[str, tuple[str, ...]]]:

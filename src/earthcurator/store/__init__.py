@@ -1,10 +1,12 @@
 """What is kept: chips, embeddings and encoders, on a local folder or on object storage."""
 
-from earthcurator.store.chips import Chips
+from earthcurator.store.chips import Chips, Page
 from earthcurator.store.embeddings import Embeddings, Facts
 from earthcurator.store.encoders import EncoderFiles
+from earthcurator.store.examples import Examples
 from earthcurator.store.files import BucketFiles, Files, LocalFiles
 from earthcurator.store.migrations import FORMAT, migrate, read_manifest, write_manifest
+from earthcurator.store.survey import Survey
 from earthcurator.store.tilecache import SqliteTileCache
 
 __all__ = [
@@ -13,10 +15,13 @@ __all__ = [
     "Chips",
     "Embeddings",
     "EncoderFiles",
+    "Examples",
     "Facts",
     "Files",
     "LocalFiles",
+    "Page",
     "SqliteTileCache",
+    "Survey",
     "migrate",
     "read_manifest",
     "write_manifest",

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from earthcurator.errors import NotFound
-from earthcurator.models import Arrival, Box, Chip, Values
+from earthcurator.geo import contains
+from earthcurator.models import Arrival, Box, Chip, Filter, Values
 from earthcurator.store.files import Files
 from earthcurator.store.ids import Ids
+from earthcurator.store.survey import COLUMNS as SURVEYED
+from earthcurator.store.survey import Survey, survey
 from earthcurator.store.tables import Table, translated
 
 VALUES = pa.struct(
@@ -59,12 +65,25 @@ INDEX_FROM = 100_000
 """From this many rows on, looking a chip up by its id goes through an index; below, scanning the ids is as fast."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some chips of a longer list."""
+
+    chips: list[Chip]
+    next: int | None
+    """Where the next page begins; None when this is the last."""
+    total: int
+    """How many chips the list has."""
+
+
 class Chips:
     """All chips of a project. Rows are only ever added."""
 
     def __init__(self, files: Files) -> None:
         self.table = Table(files, "chips", SCHEMA)
         self.ids = Ids(self.table)
+        self._passing = lru_cache(maxsize=8)(self._select)  # by the table's version and the filter
+        self._surveyed = lru_cache(maxsize=1)(self._survey)
 
     def __len__(self) -> int:
         return int(self.table.dataset.count_rows()) if self.table.dataset else 0
@@ -96,6 +115,27 @@ class Chips:
         """The pictures of these chips, as received; ids that are not there are left out."""
         return {row["id"]: row["picture"] for row in self._rows(ids, ["id", "picture"])}
 
+    def page(self, start: int, limit: int, condition: Filter = Filter()) -> Page:  # noqa: B008 - frozen
+        """Up to `limit` of the chips that pass, from number `start` on, in the order in which they came.
+
+        Chips are only added, at the end: a number stays that chip's. Any page costs the same, wherever it is.
+        """
+        self.table.refresh()
+        dataset = self.table.dataset
+        if dataset is None:
+            return Page([], None, 0)
+        rows = self._passing(dataset.version, condition) if condition else range(dataset.count_rows())
+        chosen = [int(row) for row in rows[start : start + limit]]
+        with translated(self.table.uri):
+            found = dataset.take(chosen, columns=FACTS).to_pylist() if chosen else []
+        end = start + len(chosen)
+        return Page([_chip(row) for row in found], end if chosen and end < len(rows) else None, len(rows))
+
+    def survey(self) -> Survey:
+        """All chips in a few numbers."""
+        self.table.refresh()
+        return self._surveyed(self.table.dataset.version if self.table.dataset else 0)
+
     def all(self, batch_size: int = 4096) -> Iterator[Chip]:
         """Every chip, in the order of the table, without its picture."""
         if self.table.dataset is not None:
@@ -108,6 +148,26 @@ class Chips:
         if len(self) >= INDEX_FROM:
             self.table.change(_index_ids)
         self.table.tidy()
+
+    def _select(self, version: int, condition: Filter) -> NDArray[np.int64]:
+        """Numbers of the rows of this version that pass. A row whose value is unknown passes no condition on it."""
+        columns = self._columns(version, ["time", "lon", "lat", "layer", "folder"])
+        mask = np.ones(len(columns), bool)
+        for passing in _conditions(columns, condition):
+            mask &= pc.fill_null(passing, False).to_numpy()
+        if condition.box is not None:
+            mask &= contains(condition.box, columns["lon"].to_numpy(), columns["lat"].to_numpy())
+        return np.flatnonzero(mask).astype(np.int64)
+
+    def _survey(self, version: int) -> Survey:
+        return survey(self._columns(version, SURVEYED))
+
+    def _columns(self, version: int, names: list[str]) -> pa.Table:
+        if version == 0 or self.table.dataset is None:
+            return SCHEMA.empty_table().select(names)
+        with translated(self.table.uri):
+            fixed = self.table.dataset.checkout_version(version)
+            return fixed.to_table(columns=names, scan_in_order=True)
 
     def _rows(self, ids: Sequence[str], columns: list[str]) -> list[dict[str, Any]]:
         if self.table.dataset is None or not ids:
@@ -122,6 +182,18 @@ def _index_ids(dataset: Any) -> None:
         dataset.optimize.optimize_indices(num_indices_to_merge=1)
     else:
         dataset.create_scalar_index("id", "BTREE")
+
+
+def _conditions(columns: pa.Table, condition: Filter) -> Iterator[pa.ChunkedArray]:
+    """Which rows pass each condition but the box; null where the value is unknown."""
+    if condition.start is not None:
+        yield pc.greater_equal(columns["time"], pa.scalar(condition.start, columns["time"].type))
+    if condition.end is not None:
+        yield pc.less(columns["time"], pa.scalar(condition.end, columns["time"].type))
+    if condition.layers:
+        yield pc.is_in(columns["layer"], value_set=pa.array(condition.layers, pa.string()))
+    if condition.folders:
+        yield pc.is_in(columns["folder"], value_set=pa.array(condition.folders, pa.string()))
 
 
 def _table(arrivals: Iterable[Arrival]) -> pa.Table:

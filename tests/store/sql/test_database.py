@@ -4,35 +4,69 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, select, text
 
 from earthcurator.errors import BadInput, Conflict, NewerFormat, NotFound, StorageFailed
-from earthcurator.store.sql import Database, Tasks
-from earthcurator.store.sql.migrations import applied, migrate_one
-from earthcurator.store.sql.schema import METADATA
-from tests.store.sql.conftest import PostgresServer, label, task
+from earthcurator.store.sql import Database, Jobs, People, Tasks
+from earthcurator.store.sql.migrations import STEPS, applied, migrate_one
+from earthcurator.store.sql.schema import METADATA, NOW
+from tests.postgres import PostgresServer
+from tests.store.sql.conftest import label, task
 
 
-def test_second_program_is_refused_with_a_sentence_and_may_read(tmp_path: Path) -> None:
+def test_second_server_is_refused_with_a_sentence_and_may_read(tmp_path: Path) -> None:
     path = tmp_path / "labels.db"
-    with Database.open(path) as database:
+    with Database.open(path, serving=True) as database:
         Tasks(database).create(task(), [("c0", 0.0)])
         with pytest.raises(Conflict, match="another program serves this project") as refused:
-            Database.open(path)
+            Database.open(path, serving=True)
         assert "CURATOR_DATABASE_URL" in refused.value.hint
         script = (
             "import sys; from earthcurator.store.sql import Database, Tasks\n"
             "print(Tasks(Database.open(sys.argv[1], read_only=True)).counts('smoke').chips)\n"
-            "Database.open(sys.argv[1])"
+            "Database.open(sys.argv[1], serving=True)"
         )
         other = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True, check=False)
         assert other.stdout.strip() == "1"
         assert "Conflict: another program serves this project" in other.stderr
-    Database.open(path).close()
+    Database.open(path, serving=True).close()
+
+
+def test_command_writes_beside_a_server_and_neither_loses_anything(tmp_path: Path) -> None:
+    path = tmp_path / "labels.db"
+    script = (
+        "import sys; from earthcurator.store.sql import Database, Tasks\n"
+        "from tests.store.sql.conftest import label\n"
+        "with Database.open(sys.argv[1]) as database:\n"
+        "    for number in range(40): Tasks(database).put(label(f'command {number}', f'c{number}', 'ben'))\n"
+    )
+    with Database.open(path, serving=True) as database:
+        tasks = Tasks(database)
+        tasks.create(task(opinions=2), [(f"c{number}", 0.0) for number in range(40)])
+        command = subprocess.Popen([sys.executable, "-c", script, path], cwd=Path(__file__).parents[3])
+        kept: set[str] = set()
+        while command.poll() is None:
+            kept.add(tasks.put(label(f"server {len(kept)}", f"c{len(kept) % 40}")).label.id)
+        assert command.returncode == 0
+        events = [event.id for event in tasks.events("smoke")]
+    assert len(events) == len(set(events))
+    assert set(events) == kept | {f"command {number}" for number in range(40)}
+
+
+def test_programs_that_make_the_same_database_at_once_all_can(address: str) -> None:
+    def add(number: int) -> None:
+        with Database.open(address) as database:
+            Tasks(database).create(task(f"task {number}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(8)))
+    with Database.open(address, read_only=True) as database:
+        assert len(Tasks(database).list()) == 8
 
 
 def test_several_programs_share_postgresql(postgresql: PostgresServer) -> None:
@@ -90,19 +124,19 @@ def test_newer_format_is_refused_with_a_sentence(address: str) -> None:
 
 
 def test_steps_run_once_and_a_broken_one_leaves_nothing(database: Database) -> None:
-    def m002_breaks(connection: Connection) -> None:
+    def breaks(connection: Connection) -> None:
         connection.execute(text("CREATE TABLE half_done (id INTEGER)"))
         raise StorageFailed("disk full")
 
-    def m002_works(connection: Connection) -> None:
+    def works(connection: Connection) -> None:
         connection.execute(text("CREATE TABLE half_done (id INTEGER)"))
 
-    known = [lambda connection: None]
+    known = STEPS
     with pytest.raises(StorageFailed):
-        database.write(lambda c: migrate_one(c, steps=[*known, m002_breaks]))
-    assert database.read(lambda c: applied(c, steps=[*known, m002_works])) == 1
-    assert database.write(lambda c: migrate_one(c, steps=[*known, m002_works]))
-    assert not database.write(lambda c: migrate_one(c, steps=[*known, m002_works]))
+        database.write(lambda c: migrate_one(c, steps=[*known, breaks]))
+    assert database.read(lambda c: applied(c, steps=[*known, works])) == len(known)
+    assert database.write(lambda c: migrate_one(c, steps=[*known, works]))
+    assert not database.write(lambda c: migrate_one(c, steps=[*known, works]))
 
 
 def test_steps_make_the_tables_that_we_use(database: Database) -> None:
@@ -110,6 +144,32 @@ def test_steps_make_the_tables_that_we_use(database: Database) -> None:
         lambda c: {name: {column["name"] for column in inspect(c).get_columns(name)} for name in METADATA.tables}
     )
     assert made == {name: {column.name for column in table.columns} for name, table in METADATA.tables.items()}
+
+
+def test_database_of_the_first_format_is_brought_up_to_date(address: str) -> None:
+    url = address.replace("://", "+psycopg://") if "://" in address else f"sqlite:///{address}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        migrate_one(connection, steps=STEPS[:1])
+    engine.dispose()
+    with pytest.raises(Conflict, match="older"):
+        Database.open(address, read_only=True)
+    with Database.open(address) as database:
+        assert database.read(applied) == len(STEPS)
+        assert People(database).list() == []
+        assert Jobs(database).list() == []
+
+
+def test_statements_with_the_time_are_compiled_once(database: Database) -> None:
+    """SQLAlchemy compiles what it cannot cache each time it runs: that was most of the time of a label."""
+
+    def compiled(connection: Connection) -> int:
+        cache: dict[object, object] = {}
+        for _ in range(3):
+            connection.execute(select(NOW), database.clock, execution_options={"compiled_cache": cache})
+        return len(cache)
+
+    assert database.read(compiled) == 1
 
 
 def test_sqlite_is_set_to_survive_a_power_cut(tmp_path: Path) -> None:

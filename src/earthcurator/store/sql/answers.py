@@ -13,16 +13,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, exists, select
+from sqlalchemy import Connection, Row, bindparam, exists, select
 
 from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.models import Label, Task
-from earthcurator.store.sql.database import join_writers, lock_names
-from earthcurator.store.sql.queue import DECIDED, Now, fill, forget, free, remember, slot_for, slots_of
-from earthcurator.store.sql.schema import DONE, LABELS, SLOTS, from_label, to_instant, to_label
+from earthcurator.store.sql.database import lock_names
+from earthcurator.store.sql.queue import DECIDED, IS_OPEN, Clock, fill, forget, free, remember, slot_for, slots_of
+from earthcurator.store.sql.schema import DONE, LABELS, NOW, SLOTS, from_label, to_instant, to_label
 
 FILLING = ("person", "import")
 """Sources whose answers are opinions. Models suggest and adjudications decide, but neither is one of the opinions."""
+
+_SLOTS = (  # of one chip, and whether the event was kept before
+    select(SLOTS.c.id, SLOTS.c.owner, SLOTS.c.status, IS_OPEN)
+    .add_columns(exists().where(LABELS.c.id == bindparam("event")).label("known"))
+    .where(SLOTS.c.task == bindparam("of_task"), SLOTS.c.chip == bindparam("of_chip"))
+    .order_by(SLOTS.c.id)
+    .with_for_update(of=SLOTS)
+)
+_KEEP = LABELS.insert().values(time=NOW)
+_KEEP_ONE = _KEEP.returning(LABELS.c.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +76,43 @@ def _check_text(written: str) -> None:
         raise BadInput(f"{written!r:.60} is no text that can be kept", hint="leave out NUL and lone surrogates")
 
 
-def put(connection: Connection, label: Label, now: Now) -> Kept:
+def put(connection: Connection, label: Label, clock: Clock) -> Kept:
     """Keep one event. The same one again changes nothing."""
-    lock_names(connection, f"annotator {label.task} {label.annotator}", f"label {label.id}")
-    join_writers(connection, label.task)
-    kept = _kept_before(connection, label)
-    if kept is not None:
+    lock_names(connection, f"annotator {label.task} {label.annotator}", f"label {label.id}", joining=label.task)
+    asked = {**clock, "of_task": label.task, "of_chip": label.chip, "event": label.id}
+    slots = connection.execute(_SLOTS, asked).all()
+    if (not slots or slots[0].known) and (kept := _kept_before(connection, label)) is not None:
         return kept
-    slots = slots_of(connection, label.task, [label.chip], now)[label.chip]
     if not slots:
         raise NotFound(f"there is no chip {label.chip} in task {label.task}", hint="add it to the task first")
     extra = False
     if label.decision == "undo":
         _check_undo(connection, label)
-        _settle(connection, label, _standing(connection, label), slots, now)
+        _settle(connection, label, _standing(connection, label), slots, clock)
     elif label.source in FILLING:
-        extra = _settle(connection, label, label.decision, slots, now)
-    row = {**from_label(label), "time": now, "extra": extra}
-    kept_at: int = connection.execute(LABELS.insert().values(row).returning(LABELS.c.time)).scalar_one()
+        extra = _settle(connection, label, label.decision, slots, clock)
+    row = {**clock, **from_label(label), "extra": extra}
+    kept_at: int = connection.execute(_KEEP_ONE, row).scalar_one()
     return Kept(replace(label, time=to_instant(kept_at)), replayed=False, extra=extra)
 
 
 def import_batch(
-    connection: Connection, task: str, rows: Sequence[tuple[str, tuple[str, ...]]], annotator: str, now: Now
+    connection: Connection, task: str, rows: Sequence[tuple[str, tuple[str, ...]]], annotator: str, clock: Clock
 ) -> int:
     """Keep labels that were made elsewhere, in a few statements; returns how many were new."""
-    lock_names(connection, f"annotator {task} {annotator}")
-    join_writers(connection, task)
+    lock_names(connection, f"annotator {task} {annotator}", joining=task)
     labels = {label.id: label for label in (imported(task, chip, value, annotator) for chip, value in rows)}
     known = set(connection.execute(select(LABELS.c.id).where(LABELS.c.id.in_(labels))).scalars())
     new = [label for label in labels.values() if label.id not in known]
     if not new:
         return 0
-    slots = slots_of(connection, task, {label.chip for label in new}, now)
+    slots = slots_of(connection, task, {label.chip for label in new}, clock)
     missing = sorted({label.chip for label in new} - set(slots))
     if missing:
         raise NotFound(f"task {task} has no chip {missing[0]} ({len(missing)} unknown)", hint="add them to it first")
     places = {chip: slot_for(of_chip, annotator) for chip, of_chip in slots.items()}
-    events = [{**from_label(label), "extra": places[label.chip] is None} for label in new]
-    connection.execute(LABELS.insert().values(time=now), events)
+    events = [{**clock, **from_label(label), "extra": places[label.chip] is None} for label in new]
+    connection.execute(_KEEP, events)
     remember(connection, [_opinion(label, label.decision) for label in new])
     fill(connection, [(slot, annotator) for slot in places.values() if slot is not None])
     return len(new)
@@ -168,7 +176,9 @@ def _standing(connection: Connection, undo: Label) -> str | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
-def _settle(connection: Connection, label: Label, standing: str | None, slots: Sequence[RowMapping], now: Now) -> bool:
+def _settle(
+    connection: Connection, label: Label, standing: str | None, slots: Sequence[Row[Any]], clock: Clock
+) -> bool:
     """Bring opinions and slots in line with what this person says now; True when no slot was left for it."""
     if standing in DECIDED:
         remember(connection, [_opinion(label, standing)])
@@ -177,13 +187,13 @@ def _settle(connection: Connection, label: Label, standing: str | None, slots: S
             fill(connection, [(slot, label.annotator)])
         return slot is None
     if standing is None:
-        connection.execute(forget(label.task, label.chip, label.annotator))
+        forget(connection, label.task, label.chip, label.annotator)
     else:
         remember(connection, [_opinion(label, standing)])
     for slot in slots:
         # After an undo the chip may be on their screen again; after a skip it is not.
-        if slot["owner"] == label.annotator and (standing == "skip" or slot["status"] == DONE):
-            free(connection, label.task, SLOTS.c.id == slot["id"], now)
+        if slot.owner == label.annotator and (standing == "skip" or slot.status == DONE):
+            free(connection, label.task, slot.id, clock)
     return False
 
 

@@ -1,4 +1,7 @@
-"""A SQL database that is opened once: SQLite for one program, PostgreSQL for several.
+"""A SQL database, opened once in each program: SQLite for one server, PostgreSQL for several.
+
+SQLite lets one program write at a time, and short-lived commands wait their turn beside a server. Two servers would
+starve each other's people (measured: p99 of seconds), so that the second one is refused.
 
 Callers pass functions that use a connection: `read(query)` and `write(change)`. A change is one short transaction and
 must be safe to run twice, for it runs again after a lost connection or a deadlock. Time is the database's clock.
@@ -10,8 +13,9 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -21,13 +25,13 @@ from filelock import FileLock, Timeout
 from sqlalchemy import (
     URL,
     BigInteger,
-    ColumnElement,
     Connection,
     Engine,
+    Select,
+    bindparam,
     create_engine,
     event,
     func,
-    literal,
     make_url,
     select,
 )
@@ -37,7 +41,6 @@ from sqlalchemy.pool import QueuePool
 from earthcurator.errors import BadInput, Conflict, NotFound, StorageFailed
 from earthcurator.store.sql.groupcommit import GroupCommit
 from earthcurator.store.sql.migrations import STEPS, applied, migrate_one
-from earthcurator.store.sql.schema import Clock
 
 log = logging.getLogger(__name__)
 
@@ -73,17 +76,23 @@ class Database:
 
     @classmethod
     def open(
-        cls, location: str | Path, *, read_only: bool = False, clock_offset: Callable[[], float] = lambda: 0.0
+        cls,
+        location: str | Path,
+        *,
+        read_only: bool = False,
+        serving: bool = False,
+        clock_offset: Callable[[], float] = lambda: 0.0,
     ) -> Database:
         """The database at a path (SQLite) or a `postgresql://` address, brought up to date.
 
+        `serving` is for servers, of which a SQLite file has one at a time; commands write beside it.
         `clock_offset` is added to the database's clock, in seconds: for tests of what happens later.
         """
         url = _postgresql_url(location)
         if url is not None:
             opened = _open_postgresql(url, read_only, clock_offset)
         else:
-            opened = _open_sqlite(Path(location), read_only, clock_offset)
+            opened = _open_sqlite(Path(location), read_only, serving, clock_offset)
         try:
             opened._bring_up_to_date()
         except BaseException:
@@ -91,9 +100,10 @@ class Database:
             raise
         return opened
 
-    def now(self) -> ColumnElement[int]:
-        """The time, for use in a statement."""
-        return Clock() + literal(round(self._clock_offset() * 1000), BigInteger)
+    @property
+    def clock(self) -> Mapping[str, int]:
+        """What statements with `NOW` need to know."""
+        return {"clock_offset": round(self._clock_offset() * 1000)}
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """What `query` returns; it sees one state of the database if that is SQLite."""
@@ -145,14 +155,15 @@ class Database:
             )
 
 
-def lock_names(connection: Connection, *names: str) -> None:
-    """Until this transaction ends, let no other that names the same go on. SQLite has one writer, and needs nothing."""
-    _advise(connection, func.pg_advisory_xact_lock, names)
+def lock_names(connection: Connection, *names: str, joining: str | None = None) -> None:
+    """Until this transaction ends, let no other that names the same go on. SQLite has one writer, and needs nothing.
 
-
-def join_writers(connection: Connection, name: str) -> None:
-    """Let `await_writers` wait for this transaction."""
-    _advise(connection, func.pg_advisory_xact_lock_shared, [f"writers of {name}"])
+    With `joining`, `await_writers` of that name waits for this transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        writers = [] if joining is None else [_writers_of(joining)]
+        keys = {f"key{number}": _lock_key(name) for number, name in enumerate([*names, *writers])}
+        connection.execute(_locks(len(names), len(writers)), keys)
 
 
 def await_writers(connection: Connection, name: str) -> None:
@@ -161,14 +172,22 @@ def await_writers(connection: Connection, name: str) -> None:
     Numbers of rows are given before their commits, so that a reader may see 8 before 7.
     After this, 7 is there or never.
     """
-    _advise(connection, func.pg_advisory_xact_lock, [f"writers of {name}"])
+    lock_names(connection, _writers_of(name))
 
 
-def _advise(connection: Connection, function: Any, names: Sequence[str]) -> None:
-    if connection.dialect.name == "postgresql":
-        for name in names:
-            key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
-            connection.execute(select(function(literal(key, BigInteger))))
+def _writers_of(name: str) -> str:
+    return f"writers of {name}"
+
+
+def _lock_key(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+@cache
+def _locks(alone: int, shared: int) -> Select[Any]:
+    """Takes so many locks, in the order of their keys' numbers, in one round trip."""
+    functions = [func.pg_advisory_xact_lock] * alone + [func.pg_advisory_xact_lock_shared] * shared
+    return select(*(take(bindparam(f"key{n}", type_=BigInteger)).label(f"lock{n}") for n, take in enumerate(functions)))
 
 
 class _Gate:
@@ -240,13 +259,19 @@ def _without_jit(connection: Any, _record: object) -> None:
     connection.commit()
 
 
-def _open_sqlite(path: Path, read_only: bool, clock_offset: Callable[[], float]) -> Database:
+def _open_sqlite(path: Path, read_only: bool, serving: bool, clock_offset: Callable[[], float]) -> Database:
     if read_only:
         if not path.exists():
             raise NotFound(f"there is no database at {path}", hint="it is made when the first task is")
         return Database(_sqlite_engine(path, "BEGIN", "ro"), None, clock_offset=clock_offset)
     if not path.parent.is_dir():
         raise NotFound(f"there is no folder {path.parent} for the database", hint="make the folder first")
+    lock = _lock_for_server(path) if serving else None
+    writer = GroupCommit(_sqlite_engine(path, "BEGIN IMMEDIATE", "rwc", connections=1))
+    return Database(_sqlite_engine(path, "BEGIN", "ro"), writer, lock=lock, clock_offset=clock_offset)
+
+
+def _lock_for_server(path: Path) -> FileLock:
     lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
     try:
         lock.acquire()
@@ -255,8 +280,7 @@ def _open_sqlite(path: Path, read_only: bool, clock_offset: Callable[[], float])
             f"another program serves this project: it has {path} open for writing",
             hint="stop it, or set CURATOR_DATABASE_URL to a PostgreSQL database, which several can use at once",
         ) from error
-    writer = GroupCommit(_sqlite_engine(path, "BEGIN IMMEDIATE", "rwc", connections=1))
-    return Database(_sqlite_engine(path, "BEGIN", "ro"), writer, lock=lock, clock_offset=clock_offset)
+    return lock
 
 
 def _sqlite_engine(path: Path, begin: str, mode: str, *, connections: int = CONNECTIONS) -> Engine:

@@ -1,4 +1,4 @@
-"""The tables of tasks and labels, the database's clock, and how rows become values.
+"""The tables of tasks, labels, people and jobs, the database's clock, and how rows become values.
 
 `labels` is the truth: events that are only ever inserted. `slots` is the queue: a row for each opinion that a task
 asks of a chip. `opinions` is what counts now of what each person said, and with `slots` could be rebuilt from `labels`.
@@ -6,6 +6,7 @@ asks of a chip. `opinions` is what counts now of what each person said, and with
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,21 +15,25 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     Connection,
     Float,
+    Insert,
     Integer,
     MetaData,
+    Row,
     RowMapping,
     SmallInteger,
     String,
     Table,
+    bindparam,
+    literal_column,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
-from earthcurator.models import Label, Lease, Task
+from earthcurator.models import Invite, Job, Label, Lease, Person, Task, Token
 
 FREE, LEASED, DONE = 0, 1, 2
 """What a slot's `status` says."""
@@ -61,6 +66,9 @@ SLOTS = Table(
     Column("owner", String),  # who holds it or has filled it
     Column("lease_until", BigInteger),
 )
+
+# Written into the statements: with bound values, planners pass over indexes of some states only.
+IS_FREE, IS_LEASED, IS_DONE = (SLOTS.c.status == literal_column(str(status)) for status in (FREE, LEASED, DONE))
 
 LABELS = Table(
     "labels",
@@ -97,8 +105,67 @@ PRESENCE = Table(
     Column("seen", BigInteger),
 )
 
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", String),
+    Column("name_key", String),  # the name without case: unique among those who are active
+    Column("role", String),
+    Column("created", BigInteger),
+    Column("active", Boolean),
+)
 
-class Clock(ColumnElement[int]):
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("hash", String),
+    Column("person", String),
+    Column("kind", String),
+    Column("name", String),
+    Column("created", BigInteger),
+    Column("expires", BigInteger),
+)
+
+INVITES = Table(
+    "invites",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("hash", String),
+    Column("role", String),
+    Column("creator", String),
+    Column("created", BigInteger),
+    Column("expires", BigInteger),
+    Column("uses_left", Integer),
+)
+
+JOBS = Table(
+    "jobs",
+    METADATA,
+    Column("seq", BigInteger, primary_key=True),
+    Column("id", String),
+    Column("kind", String),
+    Column("parameters", JSON),
+    Column("person", String),
+    Column("state", String),
+    Column("done", BigInteger),
+    Column("total", BigInteger),
+    Column("result", JSON),
+    Column("error", String),
+    Column("hint", String),
+    Column("attempts", Integer),
+    Column("created", BigInteger),
+    Column("started", BigInteger),
+    Column("finished", BigInteger),
+    Column("worker", String),  # who runs it, or has finished it
+    Column("lease_until", BigInteger),
+    Column("cancel_asked", Boolean),
+    Column("changed", BigInteger),  # grows with each change of any job
+)
+
+
+class Clock(FunctionElement[int]):
     """Milliseconds since 1970 by the clock of the database, the same for a whole statement."""
 
     inherit_cache = True
@@ -116,9 +183,24 @@ def _postgresql_clock(_element: Clock, _compiler: SQLCompiler, **_options: Any) 
     return "CAST(floor(extract(epoch FROM statement_timestamp()) * 1000) AS BIGINT)"
 
 
+NOW = Clock() + bindparam("clock_offset", type_=BigInteger)
+"""The time, for statements that are run with `database.clock` among their values."""
+
+
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT, which both databases write alike and SQLAlchemy does not share."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def upsert(table: Table, column: str, **values: Any) -> Mapping[str, Insert]:
+    """Database → the statement that inserts rows, or sets `column` of those that are there."""
+    keys = list(table.primary_key)
+    lite = sqlite.insert(table).values(**values)
+    post = postgresql.insert(table).values(**values)
+    return {
+        "sqlite": lite.on_conflict_do_update(index_elements=keys, set_={column: lite.excluded[column]}),
+        "postgresql": post.on_conflict_do_update(index_elements=keys, set_={column: post.excluded[column]}),
+    }
 
 
 def to_instant(milliseconds: int) -> datetime:
@@ -188,6 +270,61 @@ def from_label(label: Label) -> dict[str, Any]:
     }
 
 
-def to_lease(row: RowMapping) -> Lease:
+def to_lease(row: Row[Any]) -> Lease:
     """A leased row of `slots` as a value."""
-    return Lease(task=row["task"], chip=row["chip"], annotator=row["owner"], until=to_instant(row["lease_until"]))
+    return Lease(task=row.task, chip=row.chip, annotator=row.owner, until=to_instant(row.lease_until))
+
+
+def to_person(row: RowMapping) -> Person:
+    """A row of `people` as a value."""
+    return Person(
+        id=row["id"], name=row["name"], role=row["role"], created=to_instant(row["created"]), active=row["active"]
+    )
+
+
+def to_token(row: RowMapping) -> Token:
+    """A row of `tokens` as a value, without its hash."""
+    return Token(
+        id=row["id"],
+        person=row["person"],
+        kind=row["kind"],
+        name=row["name"],
+        created=to_instant(row["created"]),
+        expires=_maybe_instant(row["expires"]),
+    )
+
+
+def to_invite(row: RowMapping) -> Invite:
+    """A row of `invites` as a value, without its hash."""
+    return Invite(
+        id=row["id"],
+        role=row["role"],
+        creator=row["creator"],
+        created=to_instant(row["created"]),
+        expires=to_instant(row["expires"]),
+        uses_left=row["uses_left"],
+    )
+
+
+def to_job(row: RowMapping) -> Job:
+    """A row of `jobs` as a value."""
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        parameters=row["parameters"],
+        person=row["person"],
+        state=row["state"],
+        done=row["done"],
+        total=row["total"],
+        result=row["result"],
+        error=row["error"],
+        hint=row["hint"],
+        attempts=row["attempts"],
+        created=to_instant(row["created"]),
+        started=_maybe_instant(row["started"]),
+        finished=_maybe_instant(row["finished"]),
+    )
+
+
+def _maybe_instant(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else to_instant(milliseconds)

@@ -1,0 +1,202 @@
+"""Threads that do the jobs of a project, one each at a time.
+
+A job belongs to its worker as long as that beats: the end of a process, however sudden, lets another go on with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from earthcurator.errors import Conflict, CuratorError
+from earthcurator.jobs.kinds import job_folder, read_work
+from earthcurator.models import Job
+from earthcurator.project import Project
+from earthcurator.store.sql.jobs import Jobs
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 30.0
+"""A worker that was silent for this long has lost its job."""
+TOLD_SECONDS = 1.0
+"""How often progress is written, at most, and how soon a worker learns that its job was cancelled."""
+POLL_SECONDS = 1.0
+"""How often an idle worker looks for a job."""
+STOP_SECONDS = 8.0
+"""How long work has to notice that the runner stops."""
+
+
+class _Stop(Exception):
+    """Raised inside the work, by its progress, to end it."""
+
+
+class _Cancelled(_Stop):
+    """Somebody asked for it."""
+
+
+class _HandedBack(_Stop):
+    """The runner stops."""
+
+
+class _Lost(_Stop):
+    """The job has ended, or another worker runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Team:
+    """Threads that started together, and the sign for them to stop."""
+
+    threads: tuple[Thread, ...]
+    stopping: Event
+
+
+class Runner:
+    """Does the jobs of a project while it is started: `with Runner(project): ...`."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        workers: int = 1,
+        name: str | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+        told_seconds: float = TOLD_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
+        """`name` must be that of no other runner, also of an earlier one; by default it is random."""
+        self._project = project
+        self._workers = workers
+        self._name = name
+        self._lease_seconds, self._told_seconds, self._poll_seconds = lease_seconds, told_seconds, poll_seconds
+        self._team: _Team | None = None
+
+    def start(self) -> None:
+        """Begin to work. What an earlier run left unfinished comes first."""
+        if self._team is not None:
+            return
+        if not self._project.records.shared:
+            self._project.records.jobs.orphan_all()  # SQLite has one server: whoever ran them is gone
+        stopping, name = Event(), self._name or uuid4().hex[:12]
+        workers = [f"{name}-{number}" for number in range(self._workers)]
+        team = tuple(
+            Thread(target=self._work, args=(worker, stopping), name=f"curator-job-{worker}", daemon=True)
+            for worker in workers
+        )
+        self._team = _Team(team, stopping)
+        for thread in team:
+            thread.start()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Hand back what runs, so that the next start goes on with it."""
+        team, self._team = self._team, None
+        if team is None:
+            return
+        team.stopping.set()
+        deadline = time.monotonic() + seconds
+        for thread in team.threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                log.warning("a job is in a step that cannot be interrupted; it begins again at the next start")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _work(self, worker: str, stopping: Event) -> None:
+        jobs = self._project.records.jobs
+        while not stopping.is_set():
+            try:
+                job = jobs.claim(worker, self._lease_seconds)
+                if job is not None:
+                    self._do(_Held(jobs, job, worker, stopping, self._lease_seconds, self._told_seconds))
+                    continue
+            except Exception:
+                log.exception("worker %s goes on after a failure", worker)
+            stopping.wait(self._poll_seconds)
+
+    def _do(self, held: _Held) -> None:
+        """One job, to whatever end. What is raised here is the database's: the job is claimed again later."""
+        job = held.job
+        log.info("job %s (%s) begins, attempt %d", job.id, job.kind, job.attempts)
+        try:
+            with held:
+                work = read_work(job.kind, job.parameters)
+                result = work.run(self._project, held.report, job_folder(self._project, job.id))
+        except _Cancelled:
+            held.jobs.finish(job.id, held.worker, cancelled=True)
+        except _Lost:
+            log.warning("job %s is no longer ours", job.id)
+        except Exception as error:  # noqa: BLE001 a job fails alone
+            _fail(held, error)
+        else:
+            held.jobs.finish(job.id, held.worker, result=result)
+            work.clean_up(self._project)
+        log.info("job %s (%s) ends", job.id, job.kind)
+
+
+def _fail(held: _Held, error: Exception) -> None:
+    job = held.job
+    if held.stopping.is_set():  # also what fails only because all around it ends
+        held.hand_back()
+    elif isinstance(error, CuratorError):
+        held.jobs.finish(job.id, held.worker, error=str(error), hint=error.hint)
+    else:
+        log.error("job %s (%s) failed", job.id, job.kind, exc_info=error)
+        held.jobs.finish(job.id, held.worker, error="the server made a mistake", hint="its log says more")
+
+
+class _Held:
+    """A job in the hands of a worker. As a context it keeps the job, whether its work says something or not."""
+
+    def __init__(
+        self, jobs: Jobs, job: Job, worker: str, stopping: Event, lease_seconds: float, told_seconds: float
+    ) -> None:
+        self.jobs, self.job, self.worker, self.stopping = jobs, job, worker, stopping
+        self._lease_seconds, self._told_seconds = lease_seconds, told_seconds
+        self._progress: tuple[int, int | None] = (0, None)
+        self._why_stop: type[_Stop] | None = None
+        self._ended = Event()
+        self._heart = Thread(target=self._beat, name=f"curator-heart-{job.id}", daemon=True)
+
+    def report(self, done: int, total: int | None) -> None:
+        """The progress that the work calls. Raises to end it."""
+        self._progress = (done, total)
+        if self._why_stop is not None:
+            raise self._why_stop
+        if self.stopping.is_set():
+            raise _HandedBack
+
+    def hand_back(self) -> None:
+        """Let another worker go on with it, at once."""
+        self.jobs.hand_back(self.job.id, self.worker)
+
+    def __enter__(self) -> Self:
+        self._heart.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._heart.join()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._told_seconds):
+            try:
+                if self.jobs.report(self.job.id, self.worker, *self._progress, seconds=self._lease_seconds):
+                    self._why_stop = _Cancelled
+            except Conflict:
+                self._why_stop = _Lost
+                return
+            except Exception:  # the database may come back before the lease is over
+                log.exception("the progress of job %s could not be written", self.job.id)

@@ -1,0 +1,219 @@
+"""Long work that outlives requests and restarts: who runs it, how far it is, and whether it should stop.
+
+A worker claims a job for some seconds and reports while it works; a job whose worker went silent is claimed again.
+Jobs are few, so that their changes queue for one lock. Each change gets a number that is larger than all before it, and
+whoever asks what changed since a number misses nothing.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, or_, select, text, update
+
+from earthcurator.errors import BadInput, Conflict, NotFound
+from earthcurator.models import Job
+from earthcurator.store.sql.database import Database, lock_names
+from earthcurator.store.sql.schema import JOBS, NOW, to_job
+
+MOST_ATTEMPTS = 5
+"""How often a job is begun: one that kills its server must not do so for ever."""
+
+MOST_CHANGED = 1000
+"""Jobs in one answer of `changed`."""
+
+_UNFINISHED = text("state IN ('waiting', 'running')")  # word for word that of the index, or SQLite passes it over
+_CLAIMABLE = or_(JOBS.c.state == "waiting", JOBS.c.lease_until <= NOW)
+_OLDEST = select(JOBS).where(_UNFINISHED, _CLAIMABLE).order_by(JOBS.c.seq).limit(1)
+
+
+class Jobs:
+    """The jobs of a project. Safe to use from many threads and servers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, job: Job) -> Job:
+        """A new job, to be begun by any worker. Adding it again changes nothing."""
+        asked = {"kind": job.kind, "parameters": dict(job.parameters), "person": job.person}
+        new = {**asked, "id": job.id, "state": "waiting", "done": 0, "total": job.total, "result": {}, "error": ""}
+
+        def change(connection: Connection) -> Job:
+            _queue_for_change(connection)
+            if (kept := _find(connection, job.id)) is None:
+                row = {**new, "hint": "", "attempts": 0, "cancel_asked": False, "changed": _next_change(connection)}
+                connection.execute(JOBS.insert().values(**row, created=NOW), self._database.clock)
+                return to_job(_row(connection, job.id))
+            if {name: kept[name] for name in asked} != asked:
+                raise Conflict(f"job {job.id} exists and does something else", hint="give it an id of its own")
+            return to_job(kept)
+
+        if not job.id:
+            raise BadInput("a job needs an id")
+        return self._database.write(change)
+
+    def get(self, job: str) -> Job:
+        """The job with this id."""
+        return self._database.read(lambda connection: to_job(_row(connection, job)))
+
+    def list(self, limit: int = 100, before: str | None = None) -> builtins.list[Job]:
+        """The newest first; `before` is the id of the last one that was seen."""
+
+        def query(connection: Connection) -> builtins.list[Job]:
+            statement = select(JOBS).order_by(JOBS.c.seq.desc()).limit(limit)
+            if before is not None:
+                statement = statement.where(JOBS.c.seq < _row(connection, before)["seq"])
+            return [to_job(row) for row in connection.execute(statement).mappings()]
+
+        return self._database.read(query)
+
+    def changed(self, after: int) -> tuple[builtins.list[Job], int]:
+        """Jobs that have changed since, at most `MOST_CHANGED`, and the number to ask with next."""
+        statement = select(JOBS).where(JOBS.c.changed > after).order_by(JOBS.c.changed).limit(MOST_CHANGED)
+        rows = self._database.read(lambda connection: connection.execute(statement).mappings().all())
+        return [to_job(row) for row in rows], rows[-1]["changed"] if rows else after
+
+    def claim(self, worker: str, seconds: float = 30) -> Job | None:
+        """The oldest job that waits or whose worker went silent, now this worker's for `seconds`; None without one.
+
+        A worker is one thread of one server: its name is its own.
+        """
+        clock = self._database.clock
+        lease = {"state": "running", "worker": worker, "lease_until": NOW + _milliseconds(seconds)}
+
+        def change(connection: Connection) -> Job | None:
+            _queue_for_change(connection)
+            while row := connection.execute(_OLDEST, clock).mappings().first():
+                if row["cancel_asked"]:
+                    self._end(connection, row, "cancelled", worker=None)
+                elif row["attempts"] >= MOST_ATTEMPTS:
+                    error = f"it was begun {MOST_ATTEMPTS} times, and its server stopped each time before the end"
+                    self._end(connection, row, "failed", worker=None, error=error, hint="see the log of the server")
+                else:
+                    started = NOW if row["started"] is None else row["started"]
+                    begun = {**lease, "started": started, "attempts": row["attempts"] + 1}
+                    return self._update(connection, row["id"], begun)
+            return None
+
+        # Most of the time there is nothing to do, and nobody needs to wait for that.
+        if self._database.read(lambda connection: connection.execute(_OLDEST, clock).first()) is None:
+            return None
+        return self._database.write(change)
+
+    def report(self, job: str, worker: str, done: int, total: int | None, seconds: float = 30) -> bool:
+        """Say how far the job is, and keep it for `seconds` more; True when it should stop: somebody cancelled it."""
+        lease = {"lease_until": NOW + _milliseconds(seconds)}
+
+        def change(connection: Connection) -> bool:
+            _queue_for_change(connection)
+            row = _held(connection, job, worker)
+            if (row["done"], row["total"]) == (done, total):
+                connection.execute(update(JOBS).where(JOBS.c.id == job).values(**lease), self._database.clock)
+            else:
+                self._update(connection, job, {**lease, "done": done, "total": total})
+            return bool(row["cancel_asked"])
+
+        return self._database.write(change)
+
+    def hand_back(self, job: str, worker: str) -> Job:
+        """Let others go on with it at once. An orderly stop is none of the attempts that are counted."""
+
+        def change(connection: Connection) -> Job:
+            _queue_for_change(connection)
+            row = _held(connection, job, worker)
+            waiting = {"state": "waiting", "worker": None, "lease_until": None, "attempts": row["attempts"] - 1}
+            return self._update(connection, job, waiting)
+
+        return self._database.write(change)
+
+    def finish(
+        self,
+        job: str,
+        worker: str,
+        *,
+        result: Mapping[str, Any] | None = None,
+        error: str = "",
+        hint: str = "",
+        cancelled: bool = False,
+    ) -> Job:
+        """Say how the job ended: with an error, cancelled, else well. Only its worker can, and again is fine."""
+        state = "cancelled" if cancelled else "failed" if error else "done"
+
+        def change(connection: Connection) -> Job:
+            _queue_for_change(connection)
+            row = _row(connection, job)
+            if row["finished"] is not None and row["worker"] == worker:
+                return to_job(row)
+            _held(connection, job, worker)
+            return self._end(connection, row, state, result=dict(result or {}), error=error, hint=hint)
+
+        return self._database.write(change)
+
+    def cancel(self, job: str) -> Job:
+        """One that waits is cancelled at once; one that runs is asked to stop; one that has ended stays as it is."""
+
+        def change(connection: Connection) -> Job:
+            _queue_for_change(connection)
+            row = _row(connection, job)
+            if row["state"] == "waiting":
+                return self._end(connection, row, "cancelled")
+            if row["state"] == "running":
+                connection.execute(update(JOBS).where(JOBS.c.id == job).values(cancel_asked=True))
+            return to_job(row)
+
+        return self._database.write(change)
+
+    def orphan_all(self) -> None:
+        """Let every running job be claimed at once: for a server that has just begun, and is the only one."""
+        orphans = update(JOBS).where(JOBS.c.state == "running").values(worker=None, lease_until=0)
+
+        def change(connection: Connection) -> None:
+            _queue_for_change(connection)
+            connection.execute(orphans)
+
+        self._database.write(change)
+
+    def _end(self, connection: Connection, row: RowMapping, state: str, **outcome: Any) -> Job:
+        ended = {"state": state, "finished": NOW, "lease_until": None, **outcome}
+        return self._update(connection, row["id"], ended)
+
+    def _update(self, connection: Connection, job: str, values: Mapping[str, Any]) -> Job:
+        statement = update(JOBS).where(JOBS.c.id == job).values(**values, changed=_next_change(connection))
+        connection.execute(statement, self._database.clock)
+        return to_job(_row(connection, job))
+
+
+def _queue_for_change(connection: Connection) -> None:
+    lock_names(connection, "jobs")
+
+
+def _next_change(connection: Connection) -> int:
+    number: int = connection.execute(select(func.coalesce(func.max(JOBS.c.changed), 0) + 1)).scalar_one()
+    return number
+
+
+def _find(connection: Connection, job: str) -> RowMapping | None:
+    return connection.execute(select(JOBS).where(JOBS.c.id == job)).mappings().first()
+
+
+def _row(connection: Connection, job: str) -> RowMapping:
+    row = _find(connection, job)
+    if row is None:
+        raise NotFound(f"there is no job {job}")
+    return row
+
+
+def _held(connection: Connection, job: str, worker: str) -> RowMapping:
+    """The job, if this worker runs it."""
+    row = _row(connection, job)
+    if row["state"] != "running" or row["worker"] != worker:
+        raise Conflict(f"job {job} is no longer run by {worker}", hint="stop: it has ended, or another worker runs it")
+    return row
+
+
+def _milliseconds(seconds: float) -> int:
+    if not 0 < seconds <= 86400:
+        raise BadInput(f"{seconds:g} s is no time for a lease", hint="give 1 s to 86400 s, a day")
+    return round(seconds * 1000)

@@ -1,0 +1,187 @@
+"""Who asks: the person of a token or of a browser's session; this machine's user where nobody has an account.
+
+What a person may do is decided in `context`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from threading import Lock
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from earthcurator.errors import Busy, Conflict, NotSignedIn
+from earthcurator.models import Person
+from earthcurator.project import Project
+from earthcurator.store.sql.people import SESSION_SECONDS
+from earthcurator.web.serving import Serving
+
+COOKIE = "curator_session"
+
+FRESH_SECONDS = 2.0
+"""For how long an answer of the database counts, so that not every label asks it. Who is removed through another
+process may come in that much longer."""
+
+MOST_KNOWN = 10_000
+"""Secrets and addresses that are kept in memory."""
+
+WRONG_ALLOWED = 30
+"""How many different wrong secrets an address may try within `WRONG_SECONDS`. One that it sends again and again, as a
+program with an old token does, counts once."""
+WRONG_SECONDS = 60.0
+
+LOCAL = Person(id="local", name="you", role="owner", created=datetime.fromtimestamp(0, UTC))
+"""Whoever uses this machine, as long as nobody has an account."""
+
+_SIGN_IN = "open the link that an owner gave you, or send the header Authorization: Bearer cur_..."
+
+
+class Access:
+    """Tells who asks. Safe to use from many threads."""
+
+    def __init__(self, project: Project, serving: Serving, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._project, self._serving, self._clock = project, serving, clock
+        self._known: OrderedDict[bytes, tuple[Person | None, float]] = OrderedDict()
+        self._accounts: tuple[bool, float] = (False, -FRESH_SECONDS)
+        self._wrong = _WrongSecrets(clock)
+        self._lock = Lock()
+
+    async def person(self, connection: HTTPConnection) -> Person:
+        """Who sent this request or opened this WebSocket. Without an account: `LOCAL` on this machine, else nobody."""
+        bearer, cookie = _bearer(connection), connection.cookies.get(COOKIE)
+        secret = cookie if bearer is None else bearer
+        if secret is not None:
+            found = await self._person_of(secret, address(connection))
+            if found is not None:
+                return found
+        # A browser sends an old cookie unasked, also that of another project on another port.
+        # A program that sends a token means it.
+        if bearer is None and self._is_local(connection) and not await self._any_accounts():
+            return LOCAL
+        if secret is None:
+            raise NotSignedIn("this server must know who asks", hint=_SIGN_IN)
+        raise NotSignedIn("this token or session is unknown, has expired or was revoked", hint=_SIGN_IN)
+
+    @contextmanager
+    def attempt(self, connection: HTTPConnection, secret: str) -> Iterator[None]:
+        """Around a sign-in: an address that guesses is refused."""
+        place, key = address(connection), _hash(secret)
+        self._wrong.check(place, key)
+        try:
+            yield
+        except NotSignedIn:
+            self._wrong.add(place, key)
+            raise
+        self.forget()
+
+    def forget(self) -> None:
+        """People or secrets have changed: ask the database again."""
+        with self._lock:
+            self._known.clear()
+            self._accounts = (False, -FRESH_SECONDS)
+
+    async def _person_of(self, secret: str, place: str) -> Person | None:
+        key, now = _hash(secret), self._clock()
+        known = self._known.get(key)
+        if known is not None and now < known[1]:
+            return known[0]
+        if known is None or known[0] is None:  # who is in stays in, whatever others at their address do
+            self._wrong.check(place, key)
+        found = await run_in_threadpool(self._project.records.people.person_of, secret)
+        if found is None:
+            self._wrong.add(place, key)
+        with self._lock:
+            self._known[key] = (found, now + FRESH_SECONDS)
+            self._known.move_to_end(key)
+            while len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+        return found
+
+    def _is_local(self, connection: HTTPConnection) -> bool:
+        """Whether only a program on this machine can have sent this, and no proxy for somebody else."""
+        forwarded = any(name in connection.headers for name in ("forwarded", "x-forwarded-for", "x-real-ip"))
+        return self._serving.loopback and not forwarded
+
+    async def _any_accounts(self) -> bool:
+        found, until = self._accounts
+        if self._clock() >= until:
+            found = await run_in_threadpool(self._project.records.people.any)
+            self._accounts = (found, self._clock() + FRESH_SECONDS)
+        return found
+
+
+class _WrongSecrets:
+    """Which wrong secrets each address has tried lately."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tried: OrderedDict[str, dict[bytes, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def check(self, place: str, key: bytes) -> None:
+        with self._lock:
+            tried = self._lately(place)
+            if len(tried) < WRONG_ALLOWED or key in tried:
+                return
+            wait = WRONG_SECONDS - (self._clock() - min(tried.values()))
+        raise Busy("too many wrong tokens came from your address", hint="wait a minute", retry_seconds=int(wait) + 1)
+
+    def add(self, place: str, key: bytes) -> None:
+        with self._lock:
+            self._tried[place] = {**self._lately(place), key: self._clock()}
+            self._tried.move_to_end(place)
+            while len(self._tried) > MOST_KNOWN:
+                self._tried.popitem(last=False)
+
+    def _lately(self, place: str) -> dict[bytes, float]:
+        since = self._clock() - WRONG_SECONDS
+        return {key: when for key, when in self._tried.get(place, {}).items() if when > since}
+
+
+def refuse_open(project: Project, serving: Serving) -> None:
+    """Stop a server that others could reach while everybody would be refused, or worse, nobody."""
+    if not serving.loopback and not project.records.people.any():
+        raise Conflict(
+            f"a server on {serving.host} can be reached from other machines, and this project has no accounts",
+            hint="make one first: curator user add NAME --role owner",
+        )
+
+
+def sign_in(response: Response, connection: HTTPConnection, secret: str) -> None:
+    """Let the browser keep its session, where no script can read it."""
+    response.set_cookie(
+        COOKIE,
+        secret,
+        max_age=SESSION_SECONDS,
+        path="/",
+        secure=connection.url.scheme in {"https", "wss"},
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def sign_out(response: Response) -> None:
+    """Let the browser forget its session."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+
+def address(connection: HTTPConnection) -> str:
+    """Where a request comes from."""
+    return connection.client.host if connection.client else ""
+
+
+def _bearer(connection: HTTPConnection) -> str | None:
+    """The token, if one was sent. Other kinds of authorization are for proxies before us."""
+    kind, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else None
+
+
+def _hash(secret: str) -> bytes:
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,67 @@
+"""The application: routes under `/api/v1`, behind the guard, for one project."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+import earthcurator
+from earthcurator.jobs import Runner
+from earthcurator.project import Project
+from earthcurator.web import chips, errors, jobs, live, pages, people, search, tasks
+from earthcurator.web.access import Access
+from earthcurator.web.guard import Guard
+from earthcurator.web.lanes import Lanes
+from earthcurator.web.serving import Serving
+
+PARTS = (chips.router, search.router, tasks.router, jobs.router, people.router, live.router)
+"""What is under `/api/v1`."""
+
+
+def create_app(project: Project, serving: Serving, *, runner: Runner | None = None) -> FastAPI:
+    """The app for an open project. The caller closes the project; `runner` works on jobs while the app runs."""
+    broadcast = live.Broadcast(project)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with broadcast.running():
+            if runner is not None:
+                runner.start()
+            try:
+                yield
+            finally:
+                if runner is not None:
+                    runner.stop()
+
+    app = FastAPI(
+        title="Curator",
+        summary="From one reference picture to a labelled dataset, over any archive of Earth imagery.",
+        version=earthcurator.__version__,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere; ours are in the docs
+        redoc_url=None,
+        responses={"4XX": {"model": errors.Failure}, "5XX": {"model": errors.Failure}},
+    )
+    app.state.project = project
+    app.state.serving = serving
+    app.state.access = Access(project, serving)
+    app.state.lanes = Lanes(project.threads)
+    app.state.live = broadcast
+    app.state.runner = runner
+    errors.install(app)
+    api = APIRouter(prefix="/api/v1")
+    for part in PARTS:
+        api.include_router(part)
+    app.include_router(api)
+    app.include_router(pages.router)
+
+    @app.get("/healthz", tags=["server"])
+    async def healthz() -> dict[str, str]:
+        """Whether the server answers."""
+        return {"status": "ok", "version": earthcurator.__version__}
+
+    app.add_middleware(Guard, serving=serving)
+    return app

@@ -1,0 +1,215 @@
+"""Chips over HTTP: lists, facts, pictures as received and small copies of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import IntEnum
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from earthcurator.errors import BadBox, BadPicture, NotFound
+from earthcurator.models import Box, Chip, Filter
+from earthcurator.pictures import thumbnail
+from earthcurator.project import Project
+from earthcurator.search import parse_dates
+from earthcurator.web.context import Here, Viewer
+from earthcurator.web.lanes import Lanewise
+
+router = APIRouter(tags=["chips"])
+
+Edges = Annotated[list[float], Field(min_length=4, max_length=4)]
+
+SHOWN = {f"image/{name}" for name in ("jpeg", "png", "webp", "tiff", "gif", "bmp")}
+"""What a browser shows and never runs. Nothing else is sent as a picture, whatever a project says of a chip."""
+FOREVER = "private, max-age=31536000, immutable"
+
+ChipName = Annotated[
+    str, Path(min_length=1, max_length=200, description="Id of a chip, or the beginning of one, at least 6 characters.")
+]
+Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {name: {} for name in sorted(SHOWN)}, "description": "The picture."},
+    304: {"description": "The client has it already."},
+}
+
+
+class Side(IntEnum):
+    """How many pixels the longer side of a small copy has at most."""
+
+    TINY = 64
+    SMALL = 128
+    MEDIUM = 256
+    LARGE = 512
+
+
+class ChipPage(BaseModel):
+    """Some chips of a longer list, in the order in which they came."""
+
+    chips: list[Chip]
+    next: int | None = Field(description="`start` of the next page; null when this is the last.")
+    total: int = Field(description="How many chips the list has.")
+
+
+class ChipQuery(BaseModel):
+    """Which chips are asked for."""
+
+    ids: list[Annotated[str, Field(max_length=200)]] = Field(max_length=1000)
+
+
+class FoundChips(BaseModel):
+    """Chips in the order asked."""
+
+    chips: list[Chip]
+    missing: list[str] = Field(description="Ids that are not in this project.")
+
+
+class ProjectFacts(BaseModel):
+    """A project in a few numbers."""
+
+    name: str
+    chips: int
+    vectors: int = Field(description="How many chips have a vector of the encoder.")
+    encoder: str | None = Field(description="Id of the encoder that searches use; null before the first embedding.")
+    encoder_name: str | None
+    layers: dict[str, int] = Field(description="Layer → how many chips it has.")
+    folders: dict[str, int] = Field(description="Class folder → how many chips were imported with it.")
+    first: datetime | None = Field(description="When the earliest chip was taken.")
+    last: datetime | None
+    box: Edges | None = Field(description="Around all chips: west, south, east, north.")
+
+
+@router.get("/project")
+def describe(project: Here, _who: Viewer) -> ProjectFacts:
+    """What the project holds."""
+    found = project.chips.survey()
+    entry = project.encoders.find(project.default_encoder) if project.default_encoder else None
+    return ProjectFacts(
+        name=project.name,
+        chips=found.chips,
+        vectors=len(project.embeddings(project.encoder(entry.id))) if entry else 0,
+        encoder=entry.id if entry else None,
+        encoder_name=entry.card.name if entry else None,
+        layers=dict(found.layers),
+        folders=dict(found.folders),
+        first=found.first,
+        last=found.last,
+        box=[found.box.west, found.box.south, found.box.east, found.box.north] if found.box else None,
+    )
+
+
+@router.get("/chips")
+def list_chips(
+    project: Here,
+    _who: Viewer,
+    start: Annotated[int, Query(ge=0, le=2**53, description="Number of the first chip wanted; `next` of a page.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    bbox: Annotated[str, Query(max_length=200, description="West,south,east,north: where the centre lies.")] = "",
+    dates: Annotated[str, Query(max_length=100, description="E.g. 2020-08 or 2020-08-16/2020-08-22.")] = "",
+    layer: Annotated[Names, Query()] = [],  # noqa: B006 - FastAPI copies it
+    folder: Annotated[Names, Query()] = [],  # noqa: B006
+) -> ChipPage:
+    """Chips in the order in which they came. Any page costs the same, wherever it is."""
+    box = read_box(bbox.split(",")) if bbox else None
+    page = project.chips.page(start, limit, filter_of(box=box, dates=dates, layers=layer, folders=folder))
+    return ChipPage.model_construct(chips=page.chips, next=page.next, total=page.total)
+
+
+@router.post("/chips/query")
+def query_chips(project: Here, _who: Viewer, query: ChipQuery) -> FoundChips:
+    """The chips with these ids."""
+    chips = project.chips.get(query.ids)
+    known = {chip.id for chip in chips}
+    missing = [name for name in query.ids if name not in known]
+    return FoundChips.model_construct(chips=chips, missing=missing)
+
+
+@router.get("/chips/{chip}")
+def show_chip(project: Here, _who: Viewer, chip: ChipName) -> Chip:
+    """What is known of a chip."""
+    return find_chip(project, chip)
+
+
+@router.get("/chips/{chip}/picture", responses=PICTURE, response_class=Response)
+async def show_picture(project: Here, _who: Viewer, lanes: Lanewise, chip: ChipName, request: Request) -> Response:
+    """The picture's bytes exactly as they were received."""
+    return await lanes.pictures.run(lambda: _picture(project, chip, request.headers.get("if-none-match", "")))
+
+
+@router.get("/chips/{chip}/thumbnail", responses=PICTURE, response_class=Response)
+async def show_thumbnail(
+    project: Here, _who: Viewer, lanes: Lanewise, chip: ChipName, request: Request, size: Side = Side.SMALL
+) -> Response:
+    """A small copy: PNG where pixels are transparent, else JPEG."""
+    known = request.headers.get("if-none-match", "")
+    return await lanes.pictures.run(lambda: _thumbnail(project, chip, size, known))
+
+
+def find_chip(project: Project, name: str) -> Chip:
+    """The chip with this id, or with this beginning of an id."""
+    found = project.chips.get([name])
+    if not found:
+        try:
+            found = project.chips.get([project.chips.find(name)])
+        except NotFound as error:
+            hint = "GET /api/v1/chips lists those that are there"
+            raise NotFound(f"there is no one chip {name!r:.80} in this project", hint=hint) from error
+    return found[0]
+
+
+def read_box(edges: list[str]) -> Box:
+    """The box that a text of four numbers means."""
+    try:
+        west, south, east, north = map(float, edges)
+    except ValueError as error:
+        raise BadBox(f"{','.join(edges)!r:.80} is not a box", hint="write west,south,east,north in degrees") from error
+    return Box(west=west, south=south, east=east, north=north)
+
+
+def filter_of(*, box: Box | None, dates: str, layers: list[str], folders: list[str]) -> Filter:
+    """The filter that these words mean."""
+    start, end = parse_dates(dates) if dates else (None, None)
+    return Filter(box=box, start=start, end=end, layers=tuple(layers), folders=tuple(folders))
+
+
+def picture_answer(content: bytes, media_type: str, tag: str, name: str) -> Response:
+    """A picture that never changes."""
+    if media_type not in SHOWN:
+        raise BadPicture(f"{media_type!r:.80} is not shown as a picture", hint="bring it in again as PNG or JPEG")
+    headers = {
+        "ETag": tag,
+        "Cache-Control": FOREVER,
+        "Content-Disposition": f'inline; filename="{name}.{media_type.removeprefix("image/")}"',
+    }
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def unchanged(tag: str, known: str) -> Response | None:
+    """The answer for a client that has it already; None for others."""
+    if tag in {part.strip().removeprefix("W/") for part in known.split(",")} or known.strip() == "*":
+        return Response(status_code=304, headers={"ETag": tag, "Cache-Control": FOREVER})
+    return None
+
+
+def small_answer(content: bytes, side: int, tag: str, name: str) -> Response:
+    """A small copy of a picture."""
+    media_type, small = thumbnail(content, side)
+    return picture_answer(small, media_type, tag, f"{name}-{side}")
+
+
+def _picture(project: Project, name: str, known: str) -> Response:
+    chip = find_chip(project, name)
+    tag = f'"{chip.sha256}"'
+    return unchanged(tag, known) or picture_answer(project.picture_of(chip), chip.media_type, tag, safe_name(chip.id))
+
+
+def _thumbnail(project: Project, name: str, side: int, known: str) -> Response:
+    chip = find_chip(project, name)
+    tag = f'"{chip.sha256[:32]}-{side}"'
+    return unchanged(tag, known) or small_answer(project.picture_of(chip), side, tag, safe_name(chip.id))
+
+
+def safe_name(name: str) -> str:
+    """A file name without anything that a header or a disk could misread."""
+    return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "_" for sign in name)[:80]
