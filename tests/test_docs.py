@@ -17,7 +17,7 @@ import pytest
 import schemathesis
 
 import earthcurator as ec
-from earthcurator.cli.app import curator
+from earthcurator.cli.app import curator, main
 from earthcurator.testing.gibs import FakeGibs
 
 from .stac.conftest import Scenes, painted
@@ -77,6 +77,30 @@ def test_every_command_of_the_page_on_labelling_runs(tmp_path: Path, make_pictur
         task = project.tasks.find("Is there smoke?")
         said = [(label.source, label.decision) for label in project.tasks.events(task)]
     assert said == [("person", "label"), ("person", "undo"), ("import", "label"), ("adjudication", "label")]
+
+
+@pytest.mark.parametrize("name", ["choose", "when-to-stop"])
+def test_every_command_of_the_pages_on_active_learning_runs(
+    name: str, tmp_path: Path, make_pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ec.create(tmp_path / "fires") as project:
+        project.import_pictures([make_pictures(80, classes=("smoke", "clear"))])
+        project.embed()
+        folders = {chip.id: str(chip.folder) for chip in project.chips.all()}
+    chips = sorted(folders)
+    (tmp_path / "truth.csv").write_text("chip,label\n" + "".join(f"{chip},{folders[chip]}\n" for chip in chips))
+    page = (ROOT / f"docs/guides/{name}.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    create = 'curator --project fires task create "Is there smoke?" --class smoke --class clear --example smoke=CHIP'
+    assert (create in lines) == (name == "choose")
+    assert len(lines) >= 2
+    monkeypatch.chdir(tmp_path)
+    for line in [create, *(line for line in lines if line != create)]:
+        main(shlex.split(line.replace("=CHIP", f"={chips[0]}"))[1:])
+        if line == create:  # people begin
+            with ec.open("fires") as project:
+                task = project.tasks.find("Is there smoke?")
+                project.tasks.import_labels(task, [(chip, (folders[chip],)) for chip in chips[:20]])
 
 
 @pytest.mark.parametrize("line", commands())

@@ -49,6 +49,8 @@ class Wait(Work):
         report(1, 3)
         if self.fail == "sentence":
             raise Conflict("the moon is in the way", hint="wait for it to pass")
+        if self.fail.startswith("sentence about "):
+            raise Conflict(self.fail.replace("sentence", "it is"), hint=f"look in {project.location}")
         if self.fail:
             raise ZeroDivisionError(self.fail)
         while not Wait.go_on.wait(0.01):
@@ -115,6 +117,7 @@ def test_export_leaves_one_zip_file_with_the_dataset(filled: ec.Project, tmp_pat
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "file": "project-imagefolder.zip",
+        "fingerprint": job.result["fingerprint"],
     }
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -486,3 +489,25 @@ def test_results_are_plain_json(filled: ec.Project) -> None:
     for work in (Export(), Embed()):
         job = done(filled, work)
         assert json.loads(json.dumps(dict(job.result))) == job.result
+
+
+def test_failure_does_not_say_where_the_project_is(project: ec.Project, tmp_path: Path) -> None:
+    asked = jobs.request(project, Wait(fail=f"sentence about {project.location}/chips.lance"))
+    with runner(project):
+        job = ended(project, asked)
+    assert job.error == "it is about the project/chips.lance"
+    assert str(tmp_path) not in f"{job.error} {job.hint} {job.result}"
+
+
+def test_job_that_has_ended_says_how_far_it_came(filled: ec.Project) -> None:
+    job = done(filled, Embed())
+    assert (job.done, job.total) == (12, 12)
+
+
+def test_import_that_brought_nothing_in_fails_and_says_why(project: ec.Project) -> None:
+    asked = jobs.request(project, Import(upload=send(project, b"no picture at all", "notes.png")))
+    with runner(project):
+        job = ended(project, asked)
+    assert job.state == "failed"
+    assert job.error.startswith("nothing came in: the file was left out, ")
+    assert project.location not in job.error

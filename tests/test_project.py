@@ -17,6 +17,7 @@ import rasterio
 import earthcurator as ec
 from earthcurator.errors import BadEncoder, BadInput, Conflict, NotFound
 from earthcurator.ingest import SceneOptions
+from earthcurator.models import Chip
 
 
 @pytest.fixture
@@ -300,3 +301,32 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     program = f"import sys, earthcurator; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("path", ["/home/ada/archive/ice/1.png", r"C:\\Users\\ada\\ice\\1.png", "ice/1.png"])
+def test_published_chip_does_not_say_whose_disk_it_was_on(path: str) -> None:
+    facts: dict[str, Any] = {
+        "id": "a",
+        "media_type": "image/png",
+        "width": 1,
+        "height": 1,
+        "sha256": "0" * 64,
+        "folder": "ice",
+    }
+    assert Chip(origin=path, **facts).published().origin == "ice/1.png"
+    assert (Chip(origin=path, **facts).blind().origin, Chip(origin=path, **facts).blind().folder) == ("", None)
+    tile = Chip(origin="https://gibs.example.org/0/0.jpg#xywh=0,0,64,64", **facts)
+    assert (tile.published(), tile.blind().origin) == (tile, tile.origin)
+
+
+@pytest.mark.parametrize("format_name", ["csv", "geojson", "coco"])
+def test_dataset_does_not_say_where_the_pictures_were(
+    format_name: str, project: ec.Project, make_pictures: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = make_pictures(4)
+    project.import_pictures([folder])
+    project.export(tmp_path / "out", format=format_name)
+    files = (path for path in (tmp_path / "out").rglob("*") if path.suffix in {".csv", ".json", ".geojson"})
+    written = [path.read_text() for path in files]
+    assert any(".png" in text for text in written)
+    assert not any(str(folder) in text or str(tmp_path) in text for text in written)

@@ -15,6 +15,7 @@ from earthcurator.cli import main
 from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.labels.policy import Policy
 from earthcurator.models import Label, Task
+from tests.conftest import picture
 
 Shell = Callable[..., tuple[int, str, str]]
 
@@ -97,6 +98,31 @@ def test_class_folders_and_csv_are_taken_over_once(filled: ec.Project, tmp_path:
         filled.tasks.import_csv(other, tmp_path / "bad.csv")
 
 
+def test_labels_by_file_name_are_taken_over(filled: ec.Project, tmp_path: Path) -> None:
+    task = filled.tasks.create("Big?", ("yes", "no"))
+    chips = list(filled.chips.all())
+    names = [Path(chip.origin).relative_to(Path(chip.origin).parents[1]) for chip in chips[:2]]
+    (tmp_path / "excel.csv").write_text(f"file;label\n{names[0]};yes\n{chips[1].origin};no\n")
+    assert dict(filled.tasks.read_labels(tmp_path / "excel.csv")) == {chips[0].id: ("yes",), chips[1].id: ("no",)}
+    assert filled.tasks.import_csv(task, tmp_path / "excel.csv") == 2
+
+
+def test_file_name_that_is_nobodys_or_not_one_chips_is_refused(project: ec.Project, tmp_path: Path) -> None:
+    for number, name in enumerate(("one/same.png", "two/same.png")):
+        (tmp_path / name).parent.mkdir()
+        picture(number).save(tmp_path / name)
+    project.import_pictures([tmp_path / "one", tmp_path / "two"])
+    labels = tmp_path / "labels.csv"
+    labels.write_text("file,label\nnobody.png,yes\n")
+    with pytest.raises(NotFound, match=r"no chip was imported from nobody\.png"):
+        project.tasks.read_labels(labels)
+    labels.write_text("file,label\nsame.png,yes\n")
+    with pytest.raises(BadInput, match=r"2 chips were imported from files called same\.png"):
+        project.tasks.read_labels(labels)
+    labels.write_text("file,label\ntwo/same.png,yes\n")
+    assert len(project.tasks.read_labels(labels)) == 1
+
+
 def test_split_puts_every_chip_on_one_side(filled: ec.Project, tmp_path: Path) -> None:
     task = filled.tasks.create("What is it?", ("field", "water"))
     filled.tasks.import_folders(task)
@@ -128,6 +154,14 @@ def test_any_policy_takes_single_opinions(filled: ec.Project, tmp_path: Path) ->
     task = filled.tasks.create("Is it water?", ("yes", "no"), opinions=3)
     say(filled, task, "ada", next(filled.chips.all()).id, ("yes",))
     assert filled.export(tmp_path / "out", task=task, policy=Policy("any")) == 1
+    assert "## Licence\n\nNot recorded" in (tmp_path / "out" / "DATA_CARD.md").read_text()
+
+
+def test_laxest_policy_is_not_answered_with_itself(filled: ec.Project, tmp_path: Path) -> None:
+    task = filled.tasks.create("Is it water?", ("yes", "no"))
+    with pytest.raises(Conflict) as refused:
+        filled.export(tmp_path / "out", task=task, policy=Policy("any"))
+    assert refused.value.hint == "label some"
 
 
 # -- command line ----------------------------------------------------------------------------------------------------
@@ -159,3 +193,18 @@ def test_commands_from_a_question_to_a_dataset(
         main(["--project", location, "export", "What?", str(tmp_path / "no")])
     assert failed.value.code == 2
     assert "there is no task What?" in capsys.readouterr().err
+
+
+def test_chips_that_another_program_brought_in_are_known_at_once(
+    filled: ec.Project, make_pictures: Callable[..., Path]
+) -> None:
+    with ec.open(filled.location) as other:
+        before = {chip.id for chip in other.chips.all()}
+        other.import_pictures([make_pictures(30)])
+        new = [chip.id for chip in other.chips.all() if chip.id not in before]
+    assert filled.tasks.facts([*before, *new, "lost"]).keys() == {*before, *new}
+    with ec.open(filled.location) as server, ec.open(filled.location) as third:
+        third.import_pictures([make_pictures(40)])
+        newest = [chip.id for chip in third.chips.all() if chip.id not in {*before, *new}]
+        task = server.tasks.create("Is it water?", ("yes", "no"), chips=newest)
+        assert server.tasks.import_labels(task, [(chip, ["yes"]) for chip in newest]) == len(newest)

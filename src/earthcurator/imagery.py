@@ -18,7 +18,7 @@ from earthcurator.gibs.fetch import Fetcher
 from earthcurator.gibs.layers import Layer
 from earthcurator.gibs.mosaic import Format, MosaicFacts, write_mosaic
 from earthcurator.gibs.permalinks import parse_permalink
-from earthcurator.gibs.plan import pyramid_of
+from earthcurator.gibs.plan import Plan, pyramid_of
 from earthcurator.gibs.politeness import Policy
 from earthcurator.gibs.render import View, check_size, frames, one_instant, tiles_of, timeline, view, view_for_screen
 from earthcurator.gibs.source import WmtsSource
@@ -212,6 +212,10 @@ class Imagery:
     def estimate(self, order: Order) -> Estimate:
         """What an order takes; at most asks the server for documents."""
         return self._source.estimate(order)
+
+    def plan(self, order: Order) -> Plan | None:
+        """How an order lies on its tile grid; None for a source without one."""
+        return None if self._wmts is None else self._wmts.plan(order)
 
     def arrivals(self, order: Order) -> Generator[Arrival | Skipped | Quarantined]:
         """An order's chips. Closing the generator stops all work."""

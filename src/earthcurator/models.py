@@ -6,7 +6,7 @@ Validity is checked where a value is made, so nobody checks again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -115,6 +115,17 @@ class Chip:
     values: Values | None = None
     valid: float = 1.0
     """Share of pixels that carry data, 0 to 1. Transparent pixels and a scene's declared no-data count as missing."""
+
+    def published(self) -> Chip:
+        """As others may see it: the path of a file as its last two names, without the folders of somebody's disk."""
+        if "://" in self.origin:
+            return self
+        names = [name for name in self.origin.replace("\\", "/").split("/") if name]
+        return replace(self, origin="/".join(names[-2:]))
+
+    def blind(self) -> Chip:
+        """As those see it who label: without its class folder, which the path of a file ends with, too."""
+        return replace(self, folder=None, origin=self.origin if "://" in self.origin else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +301,8 @@ class EncoderCard:
     """Measured quality, each with a name that says on what."""
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of the programs that made it."""
+    classes: tuple[str, ...] = ()
+    """Of a classifier: what the columns of its graph's second output, `scores`, are probabilities of."""
 
 
 Role = Literal["owner", "curator", "annotator", "viewer"]
@@ -396,7 +409,7 @@ class Task:
     def __post_init__(self) -> None:
         _refuse_text(self.classes)
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes) or not all(self.classes):
-            raise BadInput(f"a task needs two or more different classes, not {list(self.classes)}")
+            raise BadInput(f"a task needs two or more different classes, not {', '.join(self.classes)}")
         for name in (self.question, *self.classes):
             if not name.isprintable():  # also half a character, which no database keeps
                 raise BadInput(f"{name!r:.60} has characters that cannot be shown", hint="write plain text in one line")

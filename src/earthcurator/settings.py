@@ -36,6 +36,9 @@ class Settings(BaseSettings):
         default=None,
         description="Where people find the server, e.g. `https://curator.example.org`, for the links that are printed.",
     )
+    static: Path | None = Field(
+        default=None, description="A folder with a built web app to serve instead of the one that comes with Curator."
+    )
     upload_gb: float = Field(default=8.0, gt=0, description="How many gigabytes one upload to the server may have.")
     tile_cache_gb: float = Field(
         default=10.0, gt=0, description="How many gigabytes of tiles are kept; those unused for longest go first."

@@ -45,3 +45,23 @@ def test_disagreement_is_listed_and_settled(fires: Path, shell: Shell) -> None:
     assert failure(shell("--project", fires, "task", "adjudicate", task.id, chip))[0] == 2
     assert failure(shell("--project", fires, "task", "adjudicate", task.id, chip, "fire", "--unsure"))[0] == 2
     assert failure(shell("--project", fires, "task", "adjudicate", task.id, chip, "ice"))[0] == 2
+
+
+def test_report_calls_people_by_their_names_and_makes_no_times_up(fires: Path, shell: Shell) -> None:
+    with ec.open(fires) as project:
+        task = project.tasks.find("Is there smoke?")
+        ada = project.records.people.add("Ada", "owner")
+        project.tasks.store.put(
+            ec.models.Label(
+                id="event-ada",
+                task=task.id,
+                chip=next(iter(project.chips.all())).id,
+                annotator=ada.id,
+                decision="label",
+                value=("smoke",),
+                time=task.created,
+            )
+        )
+    told = shell("--project", fires, "task", "show", task.id)[1]
+    assert told.splitlines()[-1].split() == ["Ada", "1"]
+    assert ada.id not in told

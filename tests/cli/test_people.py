@@ -52,6 +52,12 @@ def test_links_begin_with_the_address_that_is_set(shell: Shell, fires: Path, mon
     assert told(shell("user", "invite", "--json"))["link"].startswith("https://curator.example.org/join#cur_")
 
 
+def test_link_that_leads_others_to_their_own_machine_says_so(shell: Shell, fires: Path) -> None:
+    assert "CURATOR_URL" in shell("user", "add", "Ada", "--role", "owner")[2]
+    assert "CURATOR_URL" in shell("user", "invite")[2]
+    assert "CURATOR_URL" not in shell("user", "link", "Ada", "--url", "https://curator.example.org")[2]
+
+
 @pytest.mark.parametrize("arguments", [["user", "add", "Ada"], ["user", "invite", "--role", "curator"]], ids=" ".join)
 def test_first_account_is_an_owners(shell: Shell, fires: Path, arguments: list[str]) -> None:
     code, error, hint = failure(shell(*arguments))

@@ -14,6 +14,8 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+import earthcurator as ec
+from earthcurator.errors import StorageFailed
 from earthcurator.web.guard import Guard
 from earthcurator.web.serving import Serving
 from tests.web.conftest import Serve, Server
@@ -251,6 +253,50 @@ def test_a_body_that_stops_coming_is_given_up() -> None:
     assert json.loads(answers[1]["body"])["error"]["code"] == "BadRequest"  # type: ignore[arg-type]  # its body is bytes
 
 
+@pytest.mark.parametrize("path", ["/api/v1/search", "/api/v1/tasks", "/api/v1/jobs", "/api/v1/session"])
+def test_json_that_is_not_said_to_be_json_gets_a_sentence(shared: Server, path: str) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}  # as `curl -d` says
+    answer = httpx.post(f"{shared.url}{path}", content=b'{"k": 1}', headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["hint"] == "send Content-Type: application/json"
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/v1/nope", 404), ("DELETE", "/api/v1/tasks", 405)])
+def test_a_route_that_is_not_there_gets_a_sentence(shared: Server, method: str, path: str, status: int) -> None:
+    answer = httpx.request(method, f"{shared.url}{path}")
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"] == f"there is no {method} {path} here"
+
+
+def test_a_body_that_trickles_is_given_up() -> None:
+    async def app(scope: object, receive: object, send: object) -> None:
+        while (await receive()).get("more_body"):  # type: ignore[operator]  # a bare ASGI app
+            pass
+
+    async def trickle() -> dict[str, object]:
+        await asyncio.sleep(0.03)  # always sooner than idle
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    answers: list[dict[str, object]] = []
+
+    async def keep(message: dict[str, object]) -> None:
+        answers.append(message)
+
+    path = "/api/v1/search"
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "scheme": "http"}
+    guard = Guard(app, Serving(), idle_seconds=0.1)
+    asyncio.run(asyncio.wait_for(guard({**scope, "headers": [(b"host", b"localhost")]}, trickle, keep), 10))  # type: ignore[arg-type]  # a bare ASGI server
+    assert answers[0]["status"] == 422
+
+
+def test_large_bodies_are_read_only_for_people(serve: Serve, project: ec.Project) -> None:
+    project.records.people.add("Olga", "owner")
+    with serve() as server:
+        head = "POST /api/v1/tasks HTTP/1.1\nHost: localhost\nContent-Type: application/json\n"
+        answer = talk(server.port, f"{head}Content-Length: 9000000\n\n", body=[b"["])  # the rest never comes
+    assert answer.startswith(b"HTTP/1.1 401")
+
+
 def test_json_that_nests_without_end_is_refused(shared: Server) -> None:
     headers = {"Content-Type": "application/json"}
     answer = httpx.post(f"{shared.url}/api/v1/search", content=b"[" * 500_000, headers=headers)
@@ -269,6 +315,25 @@ def test_the_id_of_a_request_comes_back_when_it_is_harmless(shared: Server) -> N
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_a_database_says_is_for_the_log(
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise StorageFailed("the database failed: no route to db.internal as curator", hint="look at db.internal")
+
+    monkeypatch.setattr(server.project.tasks, "list", fail)  # a real database does not fail on demand
+    answer = httpx.get(f"{server.url}/api/v1/tasks")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "StorageFailed")
+    assert "db.internal" not in answer.text
+    assert "no route to db.internal" in caplog.text
+
+
+@pytest.mark.parametrize("host", ["foo.org", "FOO.ORG", "Foo.org:443"])
+def test_names_are_compared_without_case(serve: Serve, host: str) -> None:
+    with serve(names=frozenset({"Foo.org"})) as server:
+        assert httpx.get(f"{server.url}/healthz", headers={"Host": host}).status_code == 200
+
+
 def test_a_mistake_of_ours_is_no_traceback(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> None:
         raise RuntimeError("secret detail")

@@ -17,6 +17,7 @@ import pytest
 
 import earthcurator as ec
 from earthcurator.jobs import Runner
+from earthcurator.models import Role
 from tests.conftest import picture
 
 from .conftest import CHIPS, Serve, Server
@@ -187,3 +188,19 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.usefixtures("running")
+def test_dataset_is_for_all_but_those_who_label(client: httpx.Client, project: ec.Project) -> None:
+    job = ended(client, ask(client, "export"))
+    people = project.records.people
+    roles: tuple[Role, ...] = ("owner", "curator", "annotator", "viewer")
+    tokens = {role: people.issue(people.add(f"The {role}", role).id, "token") for role in roles}
+    answers = {
+        role: client.get(f"/jobs/{job['id']}/file", headers={"Authorization": f"Bearer {token}"})
+        for role, token in tokens.items()
+    }
+    assert {role: answer.status_code for role, answer in answers.items()} == {
+        "owner": 200, "curator": 200, "viewer": 200, "annotator": 403,
+    }  # fmt: skip
+    assert code(answers["annotator"]) == (403, "NotAllowed")

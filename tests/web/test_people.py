@@ -171,3 +171,14 @@ def test_names_that_cannot_be_are_refused(owner: httpx.Client) -> None:
     for name in ("import", "LOCAL", "two\nlines", "nul\0", "   "):
         assert owner.post("/people", json={"name": name, "role": "viewer"}).status_code == 400
     assert owner.delete("/people/%00").status_code in {400, 404}
+
+
+def test_session_of_a_token_ends_when_the_token_is_revoked(owner: httpx.Client, browser: httpx.Client) -> None:
+    token = owner.post("/tokens", json={"days": 2}).json()
+    browser.post("/session", json={"token": token["secret"]})
+    made = browser.post("/tokens", json={"days": 300}).json()
+    assert 0 < made["days"] <= token["days"] == 2
+    ids = [one["id"] for one in owner.get("/tokens").json()["tokens"] if one["kind"] == "token"]
+    assert owner.delete(f"/tokens/{ids[1]}").status_code == 204
+    assert browser.get("/me").status_code == 401
+    assert owner.get("/me", headers={"Authorization": f"Bearer {made['secret']}"}).status_code == 401

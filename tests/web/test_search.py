@@ -235,3 +235,11 @@ def test_a_flood_of_searches_is_turned_away_and_labels_go_on(
     assert all(answer.json()["error"]["code"] == "Busy" for answer in busy)
     assert sorted(waits)[len(waits) // 2] < 1.5
     assert client.post("/search", json=body).status_code == 200
+
+
+def test_hundreds_of_beginnings_of_ids_are_refused(client: httpx.Client, chip_ids: list[str]) -> None:
+    few, many = ([{"chip": name[:length]} for name in chip_ids] for length in (24, 12))
+    assert client.post("/search", json={"positives": few}).status_code == 200
+    assert client.post("/search", json={"positives": many[:20]}).status_code == 200
+    refused = client.post("/search", json={"positives": many})
+    assert (refused.status_code, "in full" in refused.text) == (422, True)

@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +16,8 @@ import httpx
 import pytest
 
 from earthcurator.models import Arrival, Chip, Role
-from tests.web.conftest import Server
+from earthcurator.store.sql import Counts
+from tests.web.conftest import CHIPS, Server
 
 Join = Callable[..., httpx.Client]
 
@@ -337,3 +340,63 @@ def test_report_follows_what_is_said(client: httpx.Client, chip_ids: list[str]) 
 
 def _chip(name: str) -> Chip:
     return Chip(id=name, media_type="image/png", width=1, height=1, sha256="0" * 64, origin=name)
+
+
+def test_reports_that_take_long_hold_no_lease_up(
+    client: httpx.Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task(client)
+    go_on = Event()
+    monkeypatch.setattr(server.project.tasks, "report", lambda _task: go_on.wait(20) and None)
+    with ThreadPoolExecutor(50) as pool:
+        asked = [pool.submit(httpx.get, f"{server.url}/api/v1{task}/report", timeout=30) for _ in range(45)]
+        time.sleep(0.5)
+        assert len(lease(client, task)) == 10  # else they wait for one another until the client gives up
+        assert not any(answer.done() for answer in asked)
+        go_on.set()
+
+
+def test_who_labels_does_not_see_what_others_took_a_chip_for(join: Join, server: Server) -> None:
+    owner, ada, viewer = join("Otto", "owner"), join("Ada"), join("Vi", "viewer")
+    url = "https://gibs.example.org/0/0.jpg"
+    server.project.chips.add([Arrival(replace(_chip("of a server"), origin=url, folder="ice"), b"")])
+    server.project.chips.add([Arrival(replace(_chip("of a disk"), origin="/home/olga/ice/1.png", folder="ice"), b"")])
+    task = make_task(owner, chips=[{"chip": "of a server"}, {"chip": "of a disk"}])
+
+    def told(client: httpx.Client) -> list[tuple[str, str | None]]:
+        found = client.post("/chips/query", json={"ids": ["of a server", "of a disk"]}).json()["chips"]
+        (listed,) = client.get("/chips", params={"start": CHIPS + 1}).json()["chips"]
+        assert client.get("/chips/of a disk").json() == listed == found[1]
+        return [(chip["origin"], chip["folder"]) for chip in found]
+
+    assert told(ada) == [(url, None), ("", None)]
+    assert told(viewer) == told(owner) == [(url, "ice"), ("ice/1.png", "ice")]
+    for client in (ada, owner):
+        leases = client.post(f"{task}/leases").json()["leases"]
+        assert all((held["chip"]["folder"], held["chip"]["origin"]) in ((None, ""), (None, url)) for held in leases)
+        client.post(f"{task}/leases/release")
+
+
+def test_leases_need_no_body(client: httpx.Client) -> None:
+    task = make_task(client)
+    assert len(client.post(f"{task}/leases").json()["leases"]) == 10
+    assert len(client.post(f"{task}/leases/heartbeat").json()["leases"]) == 10
+
+
+def test_list_counts_a_task_once_a_second(
+    client: httpx.Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_task(client)
+    counted: list[str] = []
+    really = server.project.tasks.store.counts
+
+    def counts_of(task: str) -> Counts:
+        counted.append(task)
+        return really(task)
+
+    # Only a look inside tells how often it is asked.
+    monkeypatch.setattr(server.project.tasks.store, "counts", counts_of)
+    monkeypatch.setattr("earthcurator.project.tasks.COUNTED_SECONDS", 60.0)
+    for _ in range(5):
+        assert client.get("/tasks").json()["tasks"][0]["counts"]["free"] == CHIPS
+    assert len(counted) == 1

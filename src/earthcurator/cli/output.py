@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from earthcurator.errors import BadInput
+
 if TYPE_CHECKING:
     from earthcurator.project import Progress as Report
+
+GOALS = {"find": "find", "train": "train", "both": "hybrid"}
+"""What a person wants → the strategy that serves it."""
 
 _EVERY_SECONDS = 10.0  # between lines of progress where there is no terminal
 
@@ -41,6 +46,16 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
         click.echo("  ".join(padded).rstrip())
+
+
+def write(path: Path, text: str) -> None:
+    """Data, into a file that the person named."""
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be written: {error.strerror}", hint="name a file in a folder of yours"
+        ) from error
 
 
 @contextmanager

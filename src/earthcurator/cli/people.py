@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from typing import get_args
+from urllib.parse import urlsplit
 
 import click
 
 from earthcurator.cli.app import Here
 from earthcurator.cli.output import answer, say, table
-from earthcurator.errors import Conflict
 from earthcurator.models import Role
 from earthcurator.project import Project
 
@@ -51,13 +51,13 @@ def add(here: Here, name: str, role: Role, url: str | None, as_json: bool) -> No
     """
     with here.open() as project:
         people = project.records.people
-        _check_first(project, role)
         made = people.add(name, role)
         link = join_link(_base(project, url), people.issue(made.id, "link", seconds=7 * _DAY))
     if as_json:
         answer({**asdict(made), "link": link})
         return
     click.echo(link)
+    _say_if_local(link)
     say(f"{made.name} can come in as {made.role} with this link, once and within 7 days")
 
 
@@ -141,6 +141,7 @@ def link(here: Here, name: str, days: int, url: str | None, as_json: bool) -> No
         answer({"user": found.id, "link": made, "days": days})
         return
     click.echo(made)
+    _say_if_local(made)
     say(f"{found.name} can come in with this link, once and within {days} days")
 
 
@@ -158,13 +159,13 @@ def invite(here: Here, role: Role, days: int, uses: int, url: str | None, as_jso
     Example: curator user invite --role annotator --uses 20
     """
     with here.open() as project:
-        _check_first(project, role)
         secret = project.records.people.invite(role, seconds=days * _DAY, uses=uses)
         made = join_link(_base(project, url), secret)
     if as_json:
         answer({"link": made, "role": role, "days": days, "uses": uses})
         return
     click.echo(made)
+    _say_if_local(made)
     who = f"{uses} people" if uses > 1 else "one person"
     say(f"{who} can join as {role} with this link, within {days} days")
 
@@ -274,10 +275,9 @@ def revoke(here: Here, name: str, as_json: bool) -> None:
         say(f"{name} lets nobody in any more")
 
 
-def _check_first(project: Project, role: Role) -> None:
-    """With the first account, whoever uses this machine is no longer owner: then somebody must be."""
-    if role != "owner" and not project.records.people.any():
-        raise Conflict("the first account must be an owner's", hint="curator user add NAME --role owner")
+def _say_if_local(link: str) -> None:
+    if urlsplit(link).hostname in {"localhost", "127.0.0.1", "::1"}:
+        say("others cannot open this link, which leads to their own machine: give --url, or set CURATOR_URL")
 
 
 def _base(project: Project, url: str | None) -> str:

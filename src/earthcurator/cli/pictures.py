@@ -17,7 +17,6 @@ from earthcurator.export.splits import By
 from earthcurator.geo import parse_box
 from earthcurator.ingest import StretchRule
 from earthcurator.labels.policy import parse_policy
-from earthcurator.project.tasks import read_labels
 from earthcurator.search import parse_dates
 
 _STRETCHES = "auto, none, minmax, percentile or LOW,HIGH"
@@ -145,7 +144,7 @@ def export(
     """Write a labelled dataset into the new folder OUT.
 
     TASK says where the labels are: a task's id or question, the word `folders` for the class folders that the chips
-    were imported with, or a CSV file with the columns chip and label.
+    were imported with, or a CSV file with the columns label and chip (or file).
 
     \b
     Example: curator export folders islands-dataset
@@ -155,7 +154,7 @@ def export(
     with here.open() as project:
         labels, found = None, None
         if task.lower().endswith(".csv"):
-            labels = {chip: "|".join(classes) for chip, classes in read_labels(Path(task))}
+            labels = {chip: "|".join(classes) for chip, classes in project.tasks.read_labels(Path(task))}
         elif task != "folders":
             found = project.tasks.find(task)
         count = project.export(

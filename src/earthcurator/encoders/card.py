@@ -28,7 +28,10 @@ _REQUIRED = {
 
 def card_to_json(card: EncoderCard) -> bytes:
     """The card as JSON for people: one field a line."""
-    return json.dumps(asdict(card), indent=1, ensure_ascii=False).encode() + b"\n"
+    told = asdict(card)
+    if not card.classes:
+        del told["classes"]  # only classifiers have them, and Curators that know no classifiers read the others' cards
+    return json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def card_from_json(data: bytes) -> EncoderCard:
@@ -86,6 +89,8 @@ def _check_ranges(card: EncoderCard) -> None:
             raise BadEncoder(f"the encoder card's {name} is {getattr(card, name)}, not within {low}..{high}")
     if not all(map(math.isfinite, (*card.mean, *card.std))) or not all(deviation > 0 for deviation in card.std):
         raise BadEncoder(f"the encoder card's mean {card.mean} and std {card.std} cannot normalise anything")
+    if len(set(card.classes)) < len(card.classes) or not all(name.strip() for name in card.classes):
+        raise BadEncoder(f"the encoder card's classes are {', '.join(card.classes)}: each needs a name of its own")
 
 
 def _fits(value: object, hint: Any) -> bool:
@@ -94,6 +99,8 @@ def _fits(value: object, hint: Any) -> bool:
     if origin is Literal:
         return value in inner
     if origin is tuple:
+        if inner[-1] is Ellipsis and isinstance(value, list | tuple):
+            inner = inner[:1] * len(value)
         return isinstance(value, list | tuple) and len(value) == len(inner) and all(map(_fits, value, inner))
     if origin is dict:
         return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
@@ -107,7 +114,7 @@ def _words(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(inner)
     if origin is tuple:
-        return f"{len(inner)} numbers"
+        return "a list of texts" if inner[-1] is Ellipsis else f"{len(inner)} numbers"
     if origin is dict:
         return f"an object of {_words(inner[1])}s"
     return {int: "a whole number", float: "a number", str: "text"}[hint]

@@ -27,6 +27,9 @@ _ORT_ERRORS = (
     _ort.NotImplemented, _ort.RuntimeException, _ort.EPFail, _ort.EngineError,
 )  # fmt: skip
 
+SCORES = "scores"
+"""Name of the output with a classifier's probabilities."""
+
 _LAYOUT_HINT = (
     "the input must be uint8 (n, height, width, 3), or float32 (n, 3, height, width) with mean and std in a card"
 )
@@ -46,6 +49,8 @@ class OnnxFacts:
     """How many pictures a run must have; None when it takes any number."""
     output: str
     """Name of the output with the vectors."""
+    classes: int | None
+    """How many columns its class scores have; None without any, or when the file leaves it open."""
 
 
 class OnnxEncoder:
@@ -59,6 +64,8 @@ class OnnxEncoder:
         self._facts = _facts(self._session)
         for name in ("dim", "input", "input_size"):
             _agree(name, getattr(self._facts, name), getattr(card, name))
+        if card.classes:
+            _agree("the number of classes", self._facts.classes or 0, len(card.classes))
 
     def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit vectors (n, dim) of prepared pictures (n, size, size, 3)."""
@@ -68,22 +75,32 @@ class OnnxEncoder:
                 f"{self.card.name} reads uint8 pictures (n, {size}, {size}, 3), not {pictures.dtype} {pictures.shape}",
                 hint="bring them into this form with earthcurator.encoders.prepare",
             )
-        rows = [self._run(part) for part in self._parts(pictures)]
+        rows = [self._run(part, self._facts.output, self.card.dim) for part in self._parts(pictures)]
         return unit_rows(np.concatenate(rows), self.card.name) if rows else np.empty((0, self.card.dim), np.float32)
+
+    def classify(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities (n, classes) of the card's classes, for prepared pictures (n, size, size, 3)."""
+        if not self.card.classes:
+            raise BadInput(
+                f"{self.card.name} is an encoder without classes: it gives vectors only",
+                hint="make a classifier from labels: curator finetune TASK",
+            )
+        rows = [self._run(part, SCORES, len(self.card.classes)) for part in self._parts(pictures)]
+        return np.concatenate(rows) if rows else np.empty((0, len(self.card.classes)), np.float32)
 
     def _parts(self, pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
         step = self._facts.batch or max(1, len(pictures))
         for start in range(0, len(pictures), step):
             yield pictures[start : start + step]
 
-    def _run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _run(self, pictures: NDArray[np.uint8], output: str, columns: int) -> NDArray[np.float32]:
         given = pictures
         if self._facts.batch and len(pictures) < self._facts.batch:
             given = np.concatenate([pictures, np.repeat(pictures[-1:], self._facts.batch - len(pictures), axis=0)])
-        rows = _run(self._session, self._facts, _as_input(given, self.card))[: len(pictures)]
-        if rows.shape != (len(pictures), self.card.dim):
+        rows = _run(self._session, output, _as_input(given, self.card))[: len(pictures)]
+        if rows.shape != (len(pictures), columns):
             raise BadEncoder(
-                f"{self.card.name} gave vectors of shape {rows.shape}; its card says {self.card.dim} dimensions",
+                f"{self.card.name} gave {output} of shape {rows.shape}; its card says {columns} columns",
                 hint="add it again without `dim` in the card: it is read from the file",
             )
         return rows
@@ -139,7 +156,7 @@ def _probe(session: Any, facts: OnnxFacts, card: EncoderCard) -> int:
     """Run two different pictures through the model; the length of the vectors that come out."""
     shape = (facts.batch or 2, card.input_size, card.input_size, 3)
     pictures = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    rows = _run(session, facts, _as_input(pictures, card))
+    rows = _run(session, facts.output, _as_input(pictures, card))
     if rows.ndim != 2 or len(rows) != shape[0]:
         raise BadEncoder(f"this model gave {rows.shape} for {shape[0]} pictures, not one vector a picture")
     unit_rows(rows, card.name)
@@ -188,6 +205,7 @@ def _facts(session: Any) -> OnnxFacts:
         input_size=size,
         batch=batch if isinstance(batch, int) else None,
         output=output.name,
+        classes=_class_count(session.get_outputs(), output),
     )
 
 
@@ -202,13 +220,15 @@ def _layout(node: Any) -> tuple[Literal["uint8", "float32"], object, object]:
 
 
 def _vector_output(outputs: list[Any]) -> Any:
-    """The one output that is a vector a picture: (n, d), or (n, d, 1, 1)."""
+    """The one output that is a vector a picture: (n, d), or (n, d, 1, 1). A classifier's has `scores` beside it."""
     fitting = [
         node
         for node in outputs
         if node.type in ("tensor(float)", "tensor(float16)")
         and (len(node.shape) == 2 or (len(node.shape) == 4 and list(node.shape[2:]) == [1, 1]))
     ]
+    if len(fitting) == 2:
+        fitting = [node for node in fitting if node.name != SCORES]
     if len(fitting) == 1:
         return fitting[0]
     given = ", ".join(f"{node.name} {_shape(node)}" for node in outputs)
@@ -216,6 +236,14 @@ def _vector_output(outputs: list[Any]) -> Any:
         f"an encoder gives one vector a picture, (n, d); this model gives {given}",
         hint="export it with pooling inside and only the pooled vector as output",
     )
+
+
+def _class_count(outputs: list[Any], vectors: Any) -> int | None:
+    """How many class scores a picture gets."""
+    for node in outputs:
+        if node.name == SCORES and node is not vectors and len(node.shape) == 2 and isinstance(node.shape[1], int):
+            return node.shape[1]
+    return None
 
 
 def _as_input(pictures: NDArray[np.uint8], card: EncoderCard) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -226,9 +254,9 @@ def _as_input(pictures: NDArray[np.uint8], card: EncoderCard) -> NDArray[np.uint
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
-def _run(session: Any, facts: OnnxFacts, given: NDArray[Any]) -> NDArray[np.float32]:
+def _run(session: Any, output: str, given: NDArray[Any]) -> NDArray[np.float32]:
     try:
-        rows = session.run([facts.output], {session.get_inputs()[0].name: given})[0]
+        rows = session.run([output], {session.get_inputs()[0].name: given})[0]
     except _ORT_ERRORS as exc:
         raise BadEncoder(f"this model fails on pictures of shape {given.shape}: {exc}") from exc
     if rows.ndim == 4 and rows.shape[2:] == (1, 1):

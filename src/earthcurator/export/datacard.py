@@ -20,6 +20,10 @@ from earthcurator.export.provenance import Opinions, Provenance
 
 NAME = "DATA_CARD.md"
 MAP = "data_card_map.svg"
+_LICENCE = (
+    "Not recorded: the pictures keep the terms of their sources, and the labels have those that you give them. "
+    "Before you publish this dataset, write both here."
+)
 _MOST_PERIODS = 24
 _MOST_REASONS = 10
 
@@ -42,6 +46,7 @@ def card(name: str, format_name: str, contents: Contents, made: Provenance) -> s
         "Where the pictures are from": _layers(contents),
         "How to make it again": _recipe(format_name, contents, made),
         "Acknowledgement and citation": _credits(contents, made),
+        "Licence": [_LICENCE],
     }
     lines = [f"# {_plain(name)}", "", f"{contents.all.chips:,} labelled pictures."]
     for title, section in sections.items():

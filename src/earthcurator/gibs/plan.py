@@ -35,10 +35,13 @@ class Part:
         right, bottom = -(-(window.x + window.width) // f), -(-(window.y + window.height) // f)
         return Window(self.zoom, x, y, right - x, bottom - y)
 
-    def requests(self, window: Window, time: datetime | None) -> list[TileRequest]:
+    def tiles(self, window: Window) -> list[Tile]:
         """The tiles of this layer that a window of the plan's grid needs."""
-        tiles = self.pyramid.grid.tiles_of(self.window(window))
-        return [tile_request(self.layer, self.pyramid, time, tile) for tile in tiles if self._exists(tile)]
+        return [tile for tile in self.pyramid.grid.tiles_of(self.window(window)) if self._exists(tile)]
+
+    def requests(self, window: Window, time: datetime | None) -> list[TileRequest]:
+        """The same tiles at an instant, with their addresses."""
+        return [tile_request(self.layer, self.pyramid, time, tile) for tile in self.tiles(window)]
 
     def shown_with(self, time: datetime | None) -> tuple[datetime | None, ...]:
         """The instant of this layer that goes with that of another: one (None without times), or none in a gap."""
@@ -84,7 +87,7 @@ class Plan:
     def tiles(self) -> int:
         """How many are asked for at most."""
         return sum(
-            len({request.tile for window in self.windows for request in need.requests(window, None)}) * count
+            len({tile for window in self.windows for tile in need.tiles(window)}) * count
             for need, count in self._needs()
         )
 

@@ -1,20 +1,39 @@
 """Long work in the background: what kinds there are, and who does it."""
 
-from earthcurator.jobs.kinds import KINDS, Download, Embed, Export, Import, Work, export_file, read_work, request
+from earthcurator.jobs.exported import card_of, export_file, is_here, job_folder, map_of, remove_export
+from earthcurator.jobs.kinds import (
+    KINDS,
+    Demo,
+    Download,
+    Embed,
+    Export,
+    Import,
+    Layout,
+    Work,
+    read_work,
+    request,
+)
 from earthcurator.jobs.runner import Runner
 from earthcurator.jobs.uploads import Incoming, Upload
 
 __all__ = [
     "KINDS",
+    "Demo",
     "Download",
     "Embed",
     "Export",
     "Import",
     "Incoming",
+    "Layout",
     "Runner",
     "Upload",
     "Work",
+    "card_of",
     "export_file",
+    "is_here",
+    "job_folder",
+    "map_of",
     "read_work",
+    "remove_export",
     "request",
 ]

@@ -20,18 +20,22 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from earthcurator.demo import cut_globe, data_folder
 from earthcurator.errors import BadInput, Conflict, NotFound, StorageFailed
 from earthcurator.export import EXPORTERS
+from earthcurator.export.datacard import NAME as CARD
 from earthcurator.export.imagefolder import safe_name
 from earthcurator.export.splits import By, split
 from earthcurator.imagery import Progress, Where, orders
 from earthcurator.ingest import SceneOptions
 from earthcurator.jobs.bundle import write_zip
+from earthcurator.jobs.exported import archive_of
 from earthcurator.jobs.uploads import find_upload, remove_upload
 from earthcurator.labels.policy import parse_policy
 from earthcurator.models import Box, Job
-from earthcurator.orders import Inside
+from earthcurator.orders import Inside, Order
 from earthcurator.project import Project
+from earthcurator.project.maps import lay_out_chips
 from earthcurator.regions import parse_region
 
 MOST_REGION_BYTES = 100_000
@@ -39,6 +43,9 @@ MOST_REGION_BYTES = 100_000
 
 _IDENTITY = re.compile(r"[0-9a-z][0-9a-z-]{7,63}")
 """An id becomes a file name."""
+
+_FINGERPRINT = re.compile(r"`sha256:([0-9a-f]{64})`")
+"""In the data card of a dataset."""
 
 Degrees = tuple[float, float, float, float]
 """West, south, east, north."""
@@ -112,6 +119,7 @@ class Export(Work):
                 format=self.format,
                 progress=report,
             )
+            fingerprint = _FINGERPRINT.search((folder / name / CARD).read_text(encoding="utf-8"))
             digest = write_zip(folder / name, archive, alive=lambda: report(chips, chips))
             size = archive.stat().st_size
         except OSError as error:
@@ -120,7 +128,8 @@ class Export(Work):
             ) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        return {"chips": chips, "bytes": size, "sha256": digest, "file": f"{name}-{self.format}.zip"}
+        made = {"chips": chips, "bytes": size, "sha256": digest, "file": f"{name}-{self.format}.zip"}
+        return {**made, "fingerprint": fingerprint[1] if fingerprint else None}
 
 
 class Embed(Work):
@@ -140,6 +149,46 @@ class Embed(Work):
         del folder
         done = project.embed(self.encoder, progress=report)
         return {**asdict(done), "failed": len(done.failed)}
+
+
+class Layout(Work):
+    """Lay the chips out on a map of two dimensions, on which those that look alike lie together."""
+
+    kind = "layout"
+
+    encoder: str | None = Field(default=None, max_length=200, description="Name or id; by default the project's.")
+
+    def check(self, project: Project) -> None:
+        """Whether the encoder is there."""
+        if self.encoder is not None:
+            project.encoders.find(self.encoder)
+
+    def run(self, project: Project, report: Progress, folder: Path) -> Mapping[str, Any]:
+        """Begins anew when it was interrupted."""
+        del folder
+        return asdict(lay_out_chips(project, self.encoder, report))
+
+
+class Demo(Work):
+    """Fill an empty project with NASA's Blue Marble, cut into chips and embedded."""
+
+    kind = "demo"
+
+    def check(self, project: Project) -> None:
+        """Whether the picture is installed, and the project empty."""
+        data_folder()
+        if project.chips.version() and len(project.chips):
+            raise Conflict(
+                f"this project has {len(project.chips):,} chips, and the demo is for an empty one",
+                hint="make a new project for it: curator init DIR",
+            )
+
+    def run(self, project: Project, report: Progress, folder: Path) -> Mapping[str, Any]:
+        """What was cut or embedded before is left alone."""
+        del folder
+        cut_globe(project, progress=report)
+        done = project.embed(progress=report)
+        return {"chips": len(project.chips), "vectors": done.total, "encoder": done.encoder}
 
 
 class Download(Work):
@@ -174,7 +223,11 @@ class Download(Work):
     def check(self, project: Project) -> None:
         """Whether it makes sense; asks no server."""
         del project
-        orders(self.layers, self._where(), self.dates, **self._options())
+        self.orders()
+
+    def orders(self) -> list[Order]:
+        """What is asked for, in typed values. Raises BadInput when it makes no sense."""
+        return orders(self.layers, self._where(), self.dates, **self._options())
 
     def run(self, project: Project, report: Progress, folder: Path) -> Mapping[str, Any]:
         """What was downloaded before is not asked for again."""
@@ -226,6 +279,10 @@ class Import(Work):
         """Chips that were committed before are left alone."""
         del folder
         done = project.import_pictures([find_upload(project, self.upload)], scenes=self._scenes(), progress=report)
+        left_out = sum(done.quarantined.values())
+        if left_out > done.quarantined.get("duplicate", 0) and not (done.added or done.present or done.skipped):
+            files = "the file was" if left_out == 1 else f"all {left_out:,} files were"
+            raise BadInput(f"nothing came in: {files} left out, {done.reason}", hint="send pictures that can be read")
         return {**asdict(done), "report": _within(project, done.report)}
 
     def clean_up(self, project: Project) -> None:
@@ -237,7 +294,9 @@ class Import(Work):
         return SceneOptions(**options, box=None if self.bbox is None else _box(self.bbox))
 
 
-KINDS: Mapping[str, type[Work]] = MappingProxyType({work.kind: work for work in (Export, Embed, Download, Import)})
+KINDS: Mapping[str, type[Work]] = MappingProxyType(
+    {work.kind: work for work in (Export, Embed, Layout, Download, Import, Demo)}
+)
 
 
 def read_work(kind: str, parameters: Mapping[str, Any]) -> Work:
@@ -273,28 +332,6 @@ def request(
     except NotFound:  # else it was checked when it was new, and may have used up what it needs since
         work.check(project)
     return jobs.add(job)
-
-
-def job_folder(project: Project, job: str) -> Path:
-    """Where a job writes while it runs."""
-    return project.folder / "exports" / job
-
-
-def archive_of(folder: Path) -> Path:
-    """The file that an export leaves, beside the folder that it had while it ran."""
-    return folder.with_name(f"{folder.name}.zip")
-
-
-def export_file(project: Project, job: Job) -> Path:
-    """The file of an export that is done."""
-    if job.kind != Export.kind:
-        raise NotFound(f"job {job.id} is an {job.kind}: it makes no file", hint="only exports do")
-    if job.state != "done":
-        raise Conflict(f"job {job.id} is {job.state}: there is no file yet", hint="wait until it is done")
-    path = archive_of(job_folder(project, job.id))
-    if not path.is_file():
-        raise NotFound(f"the file of job {job.id} was deleted, or is on another server", hint="export again")
-    return path
 
 
 def _box(degrees: Degrees) -> Box:

@@ -10,11 +10,12 @@ import time
 from dataclasses import dataclass
 from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 from earthcurator.errors import Conflict, CuratorError
-from earthcurator.jobs.kinds import job_folder, read_work
+from earthcurator.jobs.exported import job_folder
+from earthcurator.jobs.kinds import read_work
 from earthcurator.models import Job
 from earthcurator.project import Project
 from earthcurator.store.sql.jobs import Jobs
@@ -133,26 +134,28 @@ class Runner:
                 work = read_work(job.kind, job.parameters)
                 result = work.run(self._project, held.report, job_folder(self._project, job.id))
         except _Cancelled:
-            held.jobs.finish(job.id, held.worker, cancelled=True)
+            held.finish(cancelled=True)
         except _Lost:
             log.warning("job %s is no longer ours", job.id)
         except Exception as error:  # noqa: BLE001 a job fails alone
-            _fail(held, error)
+            _fail(held, error, self._project.location)
         else:
-            held.jobs.finish(job.id, held.worker, result=result)
+            held.finish(result=result)
             work.clean_up(self._project)
         log.info("job %s (%s) ends", job.id, job.kind)
 
 
-def _fail(held: _Held, error: Exception) -> None:
+def _fail(held: _Held, error: Exception, location: str) -> None:
     job = held.job
     if held.stopping.is_set():  # also what fails only because all around it ends
         held.hand_back()
     elif isinstance(error, CuratorError):
-        held.jobs.finish(job.id, held.worker, error=str(error), hint=error.hint)
+        # Where the project is, is nobody's business who looks at its jobs over the network.
+        said, hint = (text.replace(location, "the project") for text in (str(error), error.hint))
+        held.finish(error=said, hint=hint)
     else:
         log.error("job %s (%s) failed", job.id, job.kind, exc_info=error)
-        held.jobs.finish(job.id, held.worker, error="the server made a mistake", hint="its log says more")
+        held.finish(error="the server made a mistake", hint="its log says more")
 
 
 class _Held:
@@ -175,6 +178,10 @@ class _Held:
             raise self._why_stop
         if self.stopping.is_set():
             raise _HandedBack
+
+    def finish(self, **outcome: Any) -> None:
+        """Say how it ended, and how far it came: options of `Jobs.finish`."""
+        self.jobs.finish(self.job.id, self.worker, progress=self._progress, **outcome)
 
     def hand_back(self) -> None:
         """Let another worker go on with it, at once."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Lock
 
 from earthcurator.encoders import (
     Encoder,
+    EncoderCard,
     EncoderEntry,
     OnnxEncoder,
     card_from_json,
@@ -54,6 +57,19 @@ class Encoders:
         encoder = OnnxEncoder(weights, made)
         self._files.add(encoder.id, weights, card_to_json(made))
         return EncoderEntry(encoder.id, made)
+
+    def keep(self, weights: bytes, card: EncoderCard) -> EncoderEntry:
+        """Take in an encoder that was made here. Its name gets a number where another has it already."""
+        made = OnnxEncoder(weights, card).id
+        taken = {entry.card.name for entry in self.list() if entry.id != made}
+        names = (card.name if number == 1 else f"{card.name}-{number}" for number in count(1))
+        named = replace(card, name=next(name for name in names if name not in taken))
+        self._files.add(made, weights, card_to_json(named))
+        return EncoderEntry(made, named)
+
+    def weights(self, entry: EncoderEntry) -> bytes:
+        """The ONNX file of an encoder."""
+        return self._files.weights(entry.id) if entry.id in self._files.ids() else packaged_weights(entry.card.name)
 
     def load(self, entry: EncoderEntry) -> Encoder:
         """The encoder itself. The project keeps a copy of one that ships with Curator.

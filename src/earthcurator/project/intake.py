@@ -35,6 +35,8 @@ class Imported:
     report: str | None
     """Where the list of those files is, with the reason of each (CSV); None when there are none."""
     seconds: float
+    reason: str | None = None
+    """Why the first of those files was left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Intake:
         self.shifted = 0
         self.skipped: Counter[str] = Counter()
         self.quarantined: Counter[str] = Counter()
+        self.reason: str | None = None
         self.report = StringIO()
         self._rows = csv.writer(self.report)
         self._rows.writerow(["origin", "kind", "reason"])
@@ -130,4 +133,5 @@ class Intake:
 
     def _leave_out(self, item: Quarantined) -> None:
         self.quarantined[item.kind] += 1
+        self.reason = self.reason or item.reason
         self._rows.writerow([item.origin, item.kind, item.reason])

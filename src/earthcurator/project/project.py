@@ -42,6 +42,8 @@ from earthcurator.project.datasets import CLASSES_FROM, Answers, answers, comman
 from earthcurator.project.embedding import Embedded, VectorCommits
 from earthcurator.project.encoders import Encoders
 from earthcurator.project.intake import Downloaded, Imported, Intake
+from earthcurator.project.learner import Learner
+from earthcurator.project.outlook import Search
 from earthcurator.project.records import Records
 from earthcurator.project.tasks import TaskBook
 from earthcurator.search import search
@@ -65,11 +67,13 @@ class Project:
         self._manifest = store.migrate(files)
         self.chips = store.Chips(files)
         self.examples = store.Examples(files)
+        self.layouts = store.Layouts(files)
         self.encoders = Encoders(files)
         here = "" if "://" in files.location else Path(files.location) / "labels.db"
         self.records = Records(settings.database_url or here)
         self.tasks = TaskBook(self.records, self.chips)
         self._embeddings: dict[str, store.Embeddings] = {}
+        self._learners: dict[str, Learner] = {}
         self._opening = Lock()
 
     def __enter__(self) -> Self:
@@ -85,6 +89,7 @@ class Project:
         self.encoders.close()
         self.records.close()
         self._embeddings.clear()
+        self._learners.clear()
 
     @property
     def location(self) -> str:
@@ -146,6 +151,7 @@ class Project:
             quarantined=dict(intake.quarantined),
             report=report,
             seconds=time.monotonic() - started,
+            reason=intake.reason,
         )
 
     def download(
@@ -277,7 +283,7 @@ class Project:
             seconds=time.monotonic() - started,
         )
 
-    def embeddings(self, encoder: Encoder) -> store.Embeddings:
+    def embeddings(self, encoder: Encoder | EncoderEntry) -> store.Embeddings:
         """The vectors of this encoder."""
         with self._opening:
             if encoder.id not in self._embeddings:
@@ -352,6 +358,18 @@ class Project:
             raise NotFound(f"there is no chip {chip.id} in {self.location}")
         return pictures[chip.id]
 
+    # -- active learning -----------------------------------------------------------------------------------------
+
+    def learner(self, task: Task | str) -> Learner:
+        """The model of a task (or of the task with this id): what to show next, what it predicts, when to stop."""
+        found = self.tasks.store.get(task) if isinstance(task, str) else task
+        with self._opening:
+            return self._learners.setdefault(found.id, Learner(self, found))
+
+    def search_of(self, task: Task | str, wanted: str | None = None) -> Search:
+        """How the search for one class of a task goes, the first unless named; and its certified check."""
+        return Search(self.learner(task), self.records.tasks, self.records.rounds, wanted)
+
     # -- export ------------------------------------------------------------------------------------------------
 
     def export(
@@ -385,6 +403,7 @@ class Project:
         division = None if split is None else Division(by=split, shares=shares, seed=seed)
         if division is not None:
             rows = _divided(list(rows), division)
+        rows = (replace(row, chip=row.chip.published()) for row in rows)
         made = Provenance(
             version=__version__,
             project=self.name,
@@ -406,7 +425,7 @@ class Project:
         if not found.decided:
             raise Conflict(
                 f"no chip of the task {task.question!r} has an answer yet by the policy {policy.rule}",
-                hint="label some, or take a laxer policy: --policy any",
+                hint="label some" if policy.rule == "any" else "label some, or take a laxer policy: --policy any",
             )
         return found
 
@@ -419,7 +438,7 @@ class Project:
             chips = self.chips.get(some)
             missing = set(some) - {chip.id for chip in chips}
             if missing:
-                raise NotFound(f"{len(missing)} labelled chips are not in {self.location}, e.g. {min(missing)}")
+                raise NotFound(f"some labelled chips are not in {self.location}: {len(missing):,}, e.g. {min(missing)}")
             yield from chips
 
 

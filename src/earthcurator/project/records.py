@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from earthcurator.errors import Conflict
-from earthcurator.store.sql import Database, Jobs, People, Tasks
+from earthcurator.store.sql import Database, Jobs, People, Rounds, Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,11 @@ class _Opened:
     tasks: Tasks
     people: People
     jobs: Jobs
+    rounds: Rounds
 
 
 class Records:
-    """Tasks with their labels, people, and jobs."""
+    """Tasks with their labels and rounds, people, and jobs."""
 
     def __init__(self, location: str | Path) -> None:
         """`location` is a path or a `postgresql://` address; empty where none was set and no file can stand in."""
@@ -47,6 +48,11 @@ class Records:
         """Long work."""
         return self._open().jobs
 
+    @property
+    def rounds(self) -> Rounds:
+        """What active learning chose."""
+        return self._open().rounds
+
     def serve(self) -> None:
         """Open it for a server. On SQLite a second server is refused."""
         self.close()
@@ -68,5 +74,5 @@ class Records:
                         hint="set CURATOR_DATABASE_URL to postgresql://...",
                     )
                 database = Database.open(self._location, serving=serving)
-                self._opened = _Opened(database, Tasks(database), People(database), Jobs(database))
+                self._opened = _Opened(database, Tasks(database), People(database), Jobs(database), Rounds(database))
             return self._opened

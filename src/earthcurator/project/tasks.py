@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from earthcurator.labels.agreement import Agreement, agreement
 from earthcurator.labels.fold import ChipState, Fold, Progress, Speed, fold, progress, speed
 from earthcurator.labels.policy import Decided, Disputed, Policy, decide, disputed
 from earthcurator.models import Chip, Hit, Label, Task
+from earthcurator.project.labelfiles import read_labels
 from earthcurator.project.records import Records
 from earthcurator.store import Chips
 from earthcurator.store.sql import Counts, Kept, Tasks
@@ -29,6 +29,9 @@ MOST_FOLLOWED = 4
 
 MOST_FACTS = 20_000
 """Chips whose facts are kept in memory."""
+
+COUNTED_SECONDS = 1.0
+"""For how long the counts of a task are shown in a list."""
 
 SLOW_SECONDS = 0.5
 """A report that took longer than this is shown for `REST` times as long, though there are new labels."""
@@ -58,6 +61,7 @@ class TaskBook:
         self._records, self._chips = records, chips
         self._facts: OrderedDict[str, Chip] = OrderedDict()
         self._followed: OrderedDict[str, _Followed] = OrderedDict()
+        self._counted: dict[str, tuple[Counts, float]] = {}
         self._lock = Lock()
 
     @property
@@ -97,7 +101,9 @@ class TaskBook:
         )
         unknown = sorted(set(task.references) - set(task.classes))
         if unknown:
-            raise BadInput(f"{unknown} are no classes of this task", hint=f"its classes are {list(task.classes)}")
+            raise BadInput(
+                f"{', '.join(unknown)}: no classes of this task", hint=f"its classes are {', '.join(task.classes)}"
+            )
         self._check_known({chip for shown in task.references.values() for chip in shown})
         asked = self._all() if chips is None else self._asked(list(chips))
         return self.store.create(task, asked)
@@ -118,26 +124,49 @@ class TaskBook:
         return asked
 
     def _check_known(self, chips: Set[str]) -> None:
+        if missing := self._missing(chips):
+            raise NotFound(f"some of these chips are not in the project: {len(missing):,}, e.g. {min(missing)}")
+
+    def _missing(self, chips: Set[str]) -> Set[str]:
+        """Those that are not in the project, also not among what other programs have brought in since."""
         missing = chips - self._chips.ids.known(chips) if chips else chips
         if missing:
-            raise NotFound(f"{len(missing):,} of these chips are not in the project, e.g. {min(missing)}")
+            self._chips.table.refresh()
+            missing -= self._chips.ids.known(missing)
+        return missing
 
     def facts(self, chips: Sequence[str]) -> dict[str, Chip]:
-        """What is known of some chips. A chip never changes, so that those asked for last are kept in memory."""
+        """What is known of some chips; those that the project has lost are left out.
+
+        A chip never changes, so that those asked for last are kept in memory.
+        """
         with self._lock:
             found = {chip: self._facts[chip] for chip in chips if chip in self._facts}
-        read = self._chips.get([chip for chip in chips if chip not in found])
+        unread = [chip for chip in chips if chip not in found]
+        read = self._chips.get(unread)
+        if len(read) < len(unread):  # another program may have brought them in since
+            self._chips.table.refresh()
+            read = self._chips.get(unread)
+        found |= {chip.id: chip for chip in read}
         with self._lock:
-            self._facts.update((chip.id, chip) for chip in read)
+            self._facts |= found
             for chip in found:
                 self._facts.move_to_end(chip)
             while len(self._facts) > MOST_FACTS:
                 self._facts.popitem(last=False)
-        return found | {chip.id: chip for chip in read}
+        return found
 
     def list(self) -> Sequence[Task]:
         """All tasks, oldest first."""
         return self.store.list()
+
+    def lately(self, task: Task) -> Counts:
+        """How far the task is, or was `COUNTED_SECONDS` ago: counting a large one takes as long as many leases."""
+        known = self._counted.get(task.id)
+        if known is None or time.monotonic() > known[1]:
+            known = self.store.counts(task.id), time.monotonic() + COUNTED_SECONDS
+            self._counted[task.id] = known
+        return known[0]
 
     def find(self, name: str) -> Task:
         """The task with this id, unique beginning of an id, or question."""
@@ -155,13 +184,13 @@ class TaskBook:
     def import_labels(self, task: Task, rows: Iterable[tuple[str, Sequence[str]]]) -> int:
         """Take labels over that were made elsewhere, as (chip, classes); returns how many are new."""
         wanted = list(rows)
-        missing = {chip for chip, _ in wanted} - self._chips.ids.known(chip for chip, _ in wanted)
-        if missing:
-            raise NotFound(f"{len(missing):,} labelled chips are not in the project, e.g. {min(missing)}")
+        if missing := self._missing({chip for chip, _ in wanted}):
+            raise NotFound(f"some labelled chips are not in the project: {len(missing):,}, e.g. {min(missing)}")
         return self.store.import_labels(task.id, wanted)
 
     def import_folders(self, task: Task) -> int:
         """Take over the class folders that the chips were imported with, as far as the task has such classes."""
+        self._chips.table.refresh()
         rows = [(chip.id, (chip.folder,)) for chip in self._chips.all() if chip.folder in task.classes and chip.folder]
         if not rows:
             raise Conflict(
@@ -170,8 +199,12 @@ class TaskBook:
         return self.store.import_labels(task.id, rows)
 
     def import_csv(self, task: Task, path: Path) -> int:
-        """Take labels over from a CSV file with the columns chip and label; several classes are joined by `|`."""
-        return self.import_labels(task, read_labels(path))
+        """Take labels over from a CSV file, as `read_labels` says."""
+        return self.import_labels(task, self.read_labels(path))
+
+    def read_labels(self, path: Path) -> Sequence[tuple[str, Sequence[str]]]:
+        """Rows (chip, classes) of a CSV file with the columns `label` and `chip`, or `file`: where it came from."""
+        return read_labels(path, self._chips)
 
     def events(self, task: Task) -> Iterator[Label]:
         """Everything that was said, in order."""
@@ -240,6 +273,8 @@ class _Followed:
         self._lock = Lock()
         self._seq = 0
         self._events: list[Label] = []
+        self._said: defaultdict[str, list[Label]] = defaultdict(list)
+        """Annotator → what they decided, undone or not."""
         self._undone: set[str | None] = set()
         self._fold = Fold(task)
         self._reporting = Lock()
@@ -251,21 +286,16 @@ class _Followed:
             while (page := self._store().page(self._task.id, self._seq)).labels:
                 for event in page.labels:
                     self._fold.take(event)
+                    if event.source == "person" and event.decision != "undo":
+                        self._said[event.annotator].append(event)
                 self._events += page.labels
                 self._undone.update(event.voids for event in page.labels if event.decision == "undo")
                 self._seq = page.seq
 
     def mine(self, annotator: str, limit: int) -> list[Label]:
         with self._lock:
-            mine = (
-                event
-                for event in reversed(self._events)
-                if event.annotator == annotator
-                and event.source == "person"
-                and event.decision != "undo"
-                and event.id not in self._undone
-            )
-            return list(islice(mine, limit))
+            said = reversed(self._said.get(annotator, []))
+            return list(islice((event for event in said if event.id not in self._undone), limit))
 
     def states(self) -> dict[str, ChipState]:
         with self._lock:
@@ -324,28 +354,3 @@ def _report(
         disputed=tuple(found.chip for found in disputed(task, states)),
         classes={name: counted[name] for name in task.classes},
     )
-
-
-def read_labels(path: Path) -> list[tuple[str, tuple[str, ...]]]:
-    """Rows (chip, classes) of a CSV file with the columns chip and label."""
-    if not path.is_file():
-        raise NotFound(f"{path} is not a file of labels", hint="name a CSV file with the columns chip and label")
-    labels: dict[str, tuple[str, ...]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        try:
-            if not {"chip", "label"} <= set(rows.fieldnames or ()):
-                raise BadInput(f"{path} has no columns named chip and label", hint="its first line must be: chip,label")
-            for row in rows:
-                where = f"line {rows.line_num} of {path}"
-                chip, label = row["chip"], tuple(filter(None, (row["label"] or "").split("|")))
-                if not chip or not label:
-                    raise BadInput(f"{where} lacks a chip or a label", hint="complete or remove it")
-                if labels.setdefault(chip, label) != label:
-                    said, above = "|".join(label), "|".join(labels[chip])
-                    raise BadInput(
-                        f"{where} says {said} of chip {chip}, which is {above} above", hint="keep one of them"
-                    )
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise BadInput(f"{path} is not CSV in UTF-8 ({error})", hint="save it as CSV UTF-8") from error
-    return list(labels.items())

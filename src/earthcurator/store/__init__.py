@@ -1,16 +1,19 @@
 """What is kept: chips, embeddings and encoders, on a local folder or on object storage."""
 
+from earthcurator.store.atlas import Atlas
 from earthcurator.store.chips import Chips, Page
 from earthcurator.store.embeddings import Embeddings, Facts
 from earthcurator.store.encoders import EncoderFiles
 from earthcurator.store.examples import Examples
 from earthcurator.store.files import BucketFiles, Files, LocalFiles
+from earthcurator.store.layouts import Layout, Layouts
 from earthcurator.store.migrations import FORMAT, migrate, read_manifest, write_manifest
 from earthcurator.store.survey import Survey
 from earthcurator.store.tilecache import SqliteTileCache
 
 __all__ = [
     "FORMAT",
+    "Atlas",
     "BucketFiles",
     "Chips",
     "Embeddings",
@@ -18,6 +21,8 @@ __all__ = [
     "Examples",
     "Facts",
     "Files",
+    "Layout",
+    "Layouts",
     "LocalFiles",
     "Page",
     "SqliteTileCache",

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from earthcurator.errors import NotFound
 from earthcurator.geo import contains
 from earthcurator.models import Arrival, Box, Chip, Filter, Values
+from earthcurator.store.atlas import COLUMNS as MAPPED
+from earthcurator.store.atlas import Atlas, atlas
 from earthcurator.store.files import Files
 from earthcurator.store.ids import Ids
 from earthcurator.store.survey import COLUMNS as SURVEYED
@@ -135,6 +137,15 @@ class Chips:
         """All chips in a few numbers."""
         self.table.refresh()
         return self._surveyed(self.table.dataset.version if self.table.dataset else 0)
+
+    def version(self) -> int:
+        """Which version of the table this is; a new one after every commit. 0 before the first."""
+        self.table.refresh()
+        return int(self.table.dataset.version) if self.table.dataset else 0
+
+    def atlas(self) -> Atlas:
+        """Place, time, layer and folder of every chip; entry number n is chip number n of `page`."""
+        return atlas(self._columns(self.version(), MAPPED))
 
     def all(self, batch_size: int = 4096) -> Iterator[Chip]:
         """Every chip, in the order of the table, without its picture."""

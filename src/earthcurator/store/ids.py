@@ -33,6 +33,12 @@ class Ids:
         asked = others._current()
         return np.flatnonzero(~pc.is_in(asked, value_set=self._current()).to_numpy()).astype(np.int64)
 
+    def rows_in(self, others: Ids) -> NDArray[np.int64]:
+        """For each id of this table its row in `others`; -1 where it is not there."""
+        found = pc.index_in(self._current(), value_set=others._current())
+        rows: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+        return rows
+
     def starting_with(self, beginning: str, limit: int) -> list[str]:
         """Up to `limit` ids that begin with this text."""
         column = self._current()

@@ -108,6 +108,10 @@ class StoredVectors:
         begins = np.where(rows > 0, ends[rows - 1], 0).tolist() if len(rows) else []
         return [str(text[begin:end], "utf-8") for begin, end in zip(begins, ends[rows].tolist(), strict=True)]
 
+    def fingerprint(self, rows: int) -> int:
+        """Of the ids of the first `rows` rows: the same as long as those rows are of the same chips."""
+        return crc32(self._sidecar.id_hash[:rows].tobytes())
+
     def row_of(self, chip: str) -> int | None:
         """Where this chip's vector is; None when it has none."""
         alike = np.flatnonzero(self._sidecar.id_hash == crc32(chip.encode()))

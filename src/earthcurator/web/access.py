@@ -16,6 +16,7 @@ from threading import Lock
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from earthcurator.errors import Busy, Conflict, NotSignedIn
 from earthcurator.models import Person
@@ -55,8 +56,7 @@ class Access:
 
     async def person(self, connection: HTTPConnection) -> Person:
         """Who sent this request or opened this WebSocket. Without an account: `LOCAL` on this machine, else nobody."""
-        bearer, cookie = _bearer(connection), connection.cookies.get(COOKIE)
-        secret = cookie if bearer is None else bearer
+        bearer, secret = _bearer(connection), secret_of(connection)
         if secret is not None:
             found = await self._person_of(secret, address(connection))
             if found is not None:
@@ -145,6 +145,20 @@ class _WrongSecrets:
         return {key: when for key, when in self._tried.get(place, {}).items() if when > since}
 
 
+class SignedInFirst:
+    """Asks who it is before a large body of JSON is read: FastAPI reads it first, and asks then."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or raise NotSignedIn."""
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith("/api/v1/tasks"):
+            access: Access = scope["app"].state.access
+            await access.person(HTTPConnection(scope))
+        await self._app(scope, receive, send)
+
+
 def refuse_open(project: Project, serving: Serving) -> None:
     """Stop a server that others could reach while everybody would be refused, or worse, nobody."""
     if not serving.loopback and not project.records.people.any():
@@ -170,6 +184,12 @@ def sign_in(response: Response, connection: HTTPConnection, secret: str) -> None
 def sign_out(response: Response) -> None:
     """Let the browser forget its session."""
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+
+def secret_of(connection: HTTPConnection) -> str | None:
+    """What a request means to come in with: its token, else the session of its browser."""
+    bearer = _bearer(connection)
+    return connection.cookies.get(COOKIE) if bearer is None else bearer
 
 
 def address(connection: HTTPConnection) -> str:

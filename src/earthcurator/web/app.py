@@ -10,28 +10,58 @@ from fastapi import APIRouter, FastAPI
 import earthcurator
 from earthcurator.jobs import Runner
 from earthcurator.project import Project
-from earthcurator.web import chips, errors, jobs, live, pages, people, search, tasks
-from earthcurator.web.access import Access
+from earthcurator.web import (
+    chips,
+    datasets,
+    encoders,
+    errors,
+    explore,
+    imagery,
+    jobs,
+    learn,
+    live,
+    people,
+    search,
+    tasks,
+)
+from earthcurator.web.access import Access, SignedInFirst
 from earthcurator.web.guard import Guard
 from earthcurator.web.lanes import Lanes
+from earthcurator.web.pages import Pages
 from earthcurator.web.serving import Serving
+from earthcurator.web.trainer import Trainer
 
-PARTS = (chips.router, search.router, tasks.router, jobs.router, people.router, live.router)
+PARTS = (
+    chips.router,
+    search.router,
+    explore.router,
+    imagery.router,
+    tasks.router,
+    learn.router,
+    encoders.router,
+    datasets.router,
+    jobs.router,
+    people.router,
+    live.router,
+)
 """What is under `/api/v1`."""
 
 
 def create_app(project: Project, serving: Serving, *, runner: Runner | None = None) -> FastAPI:
     """The app for an open project. The caller closes the project; `runner` works on jobs while the app runs."""
     broadcast = live.Broadcast(project)
+    trainer = Trainer(project, broadcast.look)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with broadcast.running():
+            trainer.start()
             if runner is not None:
                 runner.start()
             try:
                 yield
             finally:
+                trainer.stop()
                 if runner is not None:
                     runner.stop()
 
@@ -50,18 +80,23 @@ def create_app(project: Project, serving: Serving, *, runner: Runner | None = No
     app.state.access = Access(project, serving)
     app.state.lanes = Lanes(project.threads)
     app.state.live = broadcast
+    app.state.trainer = trainer
+    app.state.rankings = learn.Rankings()
+    app.state.maps = explore.Maps()
     app.state.runner = runner
     errors.install(app)
     api = APIRouter(prefix="/api/v1")
     for part in PARTS:
         api.include_router(part)
     app.include_router(api)
-    app.include_router(pages.router)
 
     @app.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:
         """Whether the server answers."""
         return {"status": "ok", "version": earthcurator.__version__}
 
+    # Asked only for what no route has: a page never hides a path of the API, nor the methods that it takes.
+    app.router.default = Pages(app.router.not_found, project.settings.static)
+    app.add_middleware(SignedInFirst)
     app.add_middleware(Guard, serving=serving)
     return app

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from earthcurator.errors import BadBox, BadPicture, NotFound
-from earthcurator.models import Box, Chip, Filter
+from earthcurator.models import Box, Chip, Filter, Person
 from earthcurator.pictures import thumbnail
 from earthcurator.project import Project
 from earthcurator.search import parse_dates
@@ -100,9 +101,10 @@ def describe(project: Here, _who: Viewer) -> ProjectFacts:
 
 
 @router.get("/chips")
-def list_chips(
+async def list_chips(
     project: Here,
-    _who: Viewer,
+    who: Viewer,
+    lanes: Lanewise,
     start: Annotated[int, Query(ge=0, le=2**53, description="Number of the first chip wanted; `next` of a page.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     bbox: Annotated[str, Query(max_length=200, description="West,south,east,north: where the centre lies.")] = "",
@@ -112,23 +114,30 @@ def list_chips(
 ) -> ChipPage:
     """Chips in the order in which they came. Any page costs the same, wherever it is."""
     box = read_box(bbox.split(",")) if bbox else None
-    page = project.chips.page(start, limit, filter_of(box=box, dates=dates, layers=layer, folders=folder))
-    return ChipPage.model_construct(chips=page.chips, next=page.next, total=page.total)
+    wanted = filter_of(box=box, dates=dates, layers=layer, folders=folder)
+
+    def work() -> ChipPage:
+        page = project.chips.page(start, limit, wanted)
+        chips = [shown(chip, who) for chip in page.chips]
+        return ChipPage.model_construct(chips=chips, next=page.next, total=page.total)
+
+    # A filter that is new is looked for in all chips.
+    return await (lanes.heavy.run(work) if wanted else run_in_threadpool(work))
 
 
 @router.post("/chips/query")
-def query_chips(project: Here, _who: Viewer, query: ChipQuery) -> FoundChips:
+def query_chips(project: Here, who: Viewer, query: ChipQuery) -> FoundChips:
     """The chips with these ids."""
-    chips = project.chips.get(query.ids)
+    chips = [shown(chip, who) for chip in project.chips.get(query.ids)]
     known = {chip.id for chip in chips}
     missing = [name for name in query.ids if name not in known]
     return FoundChips.model_construct(chips=chips, missing=missing)
 
 
 @router.get("/chips/{chip}")
-def show_chip(project: Here, _who: Viewer, chip: ChipName) -> Chip:
+def show_chip(project: Here, who: Viewer, chip: ChipName) -> Chip:
     """What is known of a chip."""
-    return find_chip(project, chip)
+    return shown(find_chip(project, chip), who)
 
 
 @router.get("/chips/{chip}/picture", responses=PICTURE, response_class=Response)
@@ -146,10 +155,16 @@ async def show_thumbnail(
     return await lanes.pictures.run(lambda: _thumbnail(project, chip, size, known))
 
 
+def shown(chip: Chip, who: Person) -> Chip:
+    """What this person may know of a chip: who labels does not see what others took it for."""
+    return chip.blind() if who.role == "annotator" else chip.published()
+
+
 def find_chip(project: Project, name: str) -> Chip:
     """The chip with this id, or with this beginning of an id."""
     found = project.chips.get([name])
     if not found:
+        project.chips.table.refresh()  # another program may have brought it in since
         try:
             found = project.chips.get([project.chips.find(name)])
         except NotFound as error:

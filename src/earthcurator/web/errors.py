@@ -12,9 +12,11 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from earthcurator.errors import BadRequest, Busy, CuratorError
+from earthcurator.errors import BadRequest, Busy, CuratorError, StorageFailed
 
 log = logging.getLogger(__name__)
+
+_DESCRIBED = "the API is described at /api/v1/openapi.json"
 
 
 class Fault(BaseModel):
@@ -44,6 +46,8 @@ def answer(error: CuratorError) -> JSONResponse:
 
 
 def _failure_of(error: CuratorError, message: str, hint: str) -> JSONResponse:
+    if isinstance(error, StorageFailed):  # in words of a driver or a disk, which tell of this server; the log has them
+        message, hint = "the project could not be read or written", "try again; if it stays, ask who runs the server"
     headers = {"Retry-After": str(error.retry_seconds)} if isinstance(error, Busy) else {}
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
@@ -70,14 +74,19 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    return answer(BadRequest(f"{where}: {first['msg']}", hint="the API is described at /api/v1/openapi.json"))
+    if where == "body" and isinstance(first["input"], bytes):  # FastAPI reads nothing that is not said to be JSON
+        return answer(BadRequest("the body is not said to be JSON", hint="send Content-Type: application/json"))
+    return answer(BadRequest(f"{where}: {first['msg']}", hint=_DESCRIBED))
 
 
 def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = status.phrase.title().replace(" ", "").replace("-", "")
-    return _failure(status, code, f"{status.phrase}: {error.detail}", "", _headers(request, error))
+    message = f"{status.phrase}: {error.detail}"
+    if error.detail == status.phrase:  # no route has this path, or not with this method
+        message = f"there is no {request.method} {request.url.path:.200} here"
+    return _failure(status, code, message, _DESCRIBED, _headers(request, error))
 
 
 def _headers(request: Request, error: HTTPException) -> dict[str, str]:

@@ -35,6 +35,8 @@ MOST_REQUESTS = 512
 """Requests that are under way at once."""
 IDLE_SECONDS = 30.0
 """A body of which nothing comes for so long is given up."""
+SLOWEST_BYTES = 1000
+"""A second, on average, after the first `IDLE_SECONDS`: else a few hundred who trickle would keep all others out."""
 LINGER_BYTES = MB
 LINGER_SECONDS = 1.0
 
@@ -42,7 +44,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-        "frame-ancestors 'none'; base-uri 'none'"
+        "frame-ancestors 'none'; base-uri 'self'"
     ),
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -137,6 +139,7 @@ class _Exchange:
         self._idle_seconds = idle_seconds
         self._begun = time.monotonic()
         self._bytes = 0
+        self._waited = 0.0
         self._status = 0
         self._reading = True
         scope.setdefault("state", {})["request_id"] = name
@@ -152,12 +155,15 @@ class _Exchange:
             return {"type": "http.disconnect"}
         if not self._reading:
             return await self._receive()
+        patience = self._idle_seconds + self._bytes / SLOWEST_BYTES - self._waited
+        began = time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), self._idle_seconds)
+            message = await asyncio.wait_for(self._receive(), min(self._idle_seconds, patience))
         except TimeoutError:
-            late = BadRequest(f"the rest of the request did not come within {self._idle_seconds:g} s", hint="try again")
+            late = BadRequest("the rest of the request did not come in time", hint="try again")
             await self.refuse(errors.answer(late))
             return {"type": "http.disconnect"}
+        self._waited += time.monotonic() - began
         self._bytes += len(message.get("body", b""))
         self._reading = bool(message.get("more_body", False))
         if self._bytes > self.limit:

@@ -20,6 +20,8 @@ from earthcurator.store.sql import Counts, Kept
 from earthcurator.web.asked import Asked, ChipId, ClassName, EventId, Note, TaskId
 from earthcurator.web.context import RANK, Annotator, Curator, Here
 from earthcurator.web.errors import Fault
+from earthcurator.web.lanes import Lanewise
+from earthcurator.web.trainer import Trainer, Training
 
 router = APIRouter()
 
@@ -83,10 +85,12 @@ class Mine(BaseModel):
 
 
 @router.post("/tasks/{task}/labels")
-def put_labels(task: TaskId, asked: Events, who: Annotator, project: Here) -> Outcomes:
+def put_labels(task: TaskId, asked: Events, who: Annotator, project: Here, trainer: Training) -> Outcomes:
     """Keep what I say, each event by itself: one that is refused stops no other. Safe to send again."""
     project.tasks.store.get(task)
-    return Outcomes(outcomes=[_put(item, task, who, project) for item in asked.labels])
+    outcomes = [_put(item, task, who, project) for item in asked.labels]
+    trainer.touch(task)
+    return Outcomes(outcomes=outcomes)
 
 
 @router.get("/tasks/{task}/labels")
@@ -218,9 +222,9 @@ class Taken(BaseModel):
 
 
 @router.get("/tasks/{task}/report")
-def report(task: TaskId, who: Annotator, project: Here) -> TaskReport:
+async def report(task: TaskId, who: Annotator, project: Here, lanes: Lanewise) -> TaskReport:
     """How far the task is, how fast people are, and how much they agree. A large one may be some seconds old."""
-    found = project.tasks.report(project.tasks.store.get(task))
+    found = await lanes.reports.run(lambda: project.tasks.report(project.tasks.store.get(task)))
     if not _curates(who):
         mine = {name: speed for name, speed in found.speed.items() if name == who.id}
         return TaskReport(counts=found.counts, progress=found.progress, speed=mine)
@@ -235,35 +239,51 @@ def report(task: TaskId, who: Annotator, project: Here) -> TaskReport:
 
 
 @router.get("/tasks/{task}/disputed")
-def list_disputed(
-    task: TaskId, _who: Curator, project: Here, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+async def list_disputed(
+    task: TaskId, _who: Curator, project: Here, lanes: Lanewise, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> ContestedChips:
     """Chips about which people disagree and nobody had the last word."""
+    return await lanes.reports.run(lambda: _contested(project, task, limit))
+
+
+def _contested(project: Project, task: str, limit: int) -> ContestedChips:
     found = project.tasks.disputed(project.tasks.store.get(task))
     facts = project.tasks.facts([one.chip for one in found[:limit]])
     return ContestedChips(
         chips=[
-            Contested(chip=facts[one.chip], entropy=one.entropy, answers=dict(one.answers)) for one in found[:limit]
+            Contested(chip=facts[one.chip].published(), entropy=one.entropy, answers=dict(one.answers))
+            for one in found[:limit]
+            if one.chip in facts
         ],
         total=len(found),
     )
 
 
 @router.post("/tasks/{task}/adjudications")
-def adjudicate(task: TaskId, asked: Word, who: Curator, project: Here) -> Outcome:
+def adjudicate(task: TaskId, asked: Word, who: Curator, project: Here, trainer: Training) -> Outcome:
     """Have the last word on a chip, whatever people said. Safe to send again."""
     found = project.tasks.store.get(task)
     kept = project.tasks.adjudicate(found, asked.chip, asked.value, by=who.id, note=asked.note, id=asked.id)
+    trainer.touch(task)
     return Outcome.of(kept)
 
 
 @router.post("/tasks/{task}/imports")
-def import_labels(task: TaskId, asked: Import, _who: Curator, project: Here) -> Taken:
+async def import_labels(
+    task: TaskId, asked: Import, _who: Curator, project: Here, trainer: Training, lanes: Lanewise
+) -> Taken:
     """Take labels over that were made elsewhere. Doing it again adds none."""
+    return await lanes.heavy.run(lambda: _import(task, asked, project, trainer))
+
+
+def _import(task: str, asked: Import, project: Project, trainer: Trainer) -> Taken:
     found = project.tasks.store.get(task)
     if asked.labels == "folders":
-        return Taken(added=project.tasks.import_folders(found))
-    return Taken(added=project.tasks.import_labels(found, [(row.chip, row.classes) for row in asked.labels]))
+        added = project.tasks.import_folders(found)
+    else:
+        added = project.tasks.import_labels(found, [(row.chip, row.classes) for row in asked.labels])
+    trainer.touch(task)
+    return Taken(added=added)
 
 
 def _curates(who: Person) -> bool:

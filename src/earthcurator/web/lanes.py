@@ -7,8 +7,9 @@ slow and those who label would wait behind them. Each lane has threads of its ow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
@@ -28,19 +29,25 @@ class Lane:
         self._inside = 0
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
-    def admit(self) -> None:
-        """Raise Busy when there is no room, e.g. before a large body is read."""
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """A place, kept until the context ends, e.g. while a large body is read. Raises Busy when there is none."""
         if self._inside >= self._room:
             raise Busy(f"{self._inside} requests for {self._name} are under way already", hint="ask again in a second")
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns. Raises Busy at once when there is no room."""
-        self.admit()
-        self._inside += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._inside -= 1
+        with self.admit():
+            return await self.go_on(work)
+
+    async def go_on(self, work: Callable[[], T]) -> T:
+        """What `work` returns, for whom was admitted."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 class Lanes:
@@ -48,6 +55,10 @@ class Lanes:
 
     def __init__(self, threads: int) -> None:
         self.search = Lane("search", threads=threads, waiting=32)
+        self.learn = Lane("learning", threads=1, waiting=8)  # a model is one for all, and whoever asks waits for it
+        self.reports = Lane("reports", threads=2, waiting=128)  # the first of a large task takes seconds
+        self.heavy = Lane("lists and tasks", threads=2, waiting=62)  # what reads or writes something of every chip
+        self.uploads = Lane("uploads of examples", threads=2, waiting=14)  # each is in memory as long as it is read
         self.pictures = Lane("pictures", threads=threads, waiting=256)  # a screen asks for many small ones at once
 
 

@@ -38,13 +38,18 @@ Message = Mapping[str, Any]
 """JSON, with a `type`: `hello`, `job`, `task` or `model`."""
 
 POLL_SECONDS = 1.0
+REST = 4
+"""Where asking takes long, as with many large tasks, it is asked again after this many times as long."""
 MOST_LISTENERS = 200
+NEXT = 20
+"""Chips of a round that are told: the first that people will see."""
 BACKLOG = 256
 """Messages that wait for a slow client before it is dropped."""
 CHECK_SECONDS = 5.0
 """How long somebody goes on listening after their session was ended."""
 OLD = timedelta(minutes=1)
 NOT_SIGNED_IN, TOO_MANY, TOO_SLOW = 4401, 1013, 4408
+TRY_LATER = TOO_MANY
 
 
 class Broadcast:
@@ -56,6 +61,7 @@ class Broadcast:
         self._most = most
         self._listeners: set[_Listener] = set()
         self._somebody = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
@@ -77,6 +83,12 @@ class Broadcast:
         if loop is not None:
             loop.call_soon_threadsafe(self._spread, message)
 
+    def look(self) -> None:
+        """Ask what is new without waiting for the next second. May be called from any thread."""
+        loop = self._loop
+        if loop is not None:
+            loop.call_soon_threadsafe(self._hurry.set)
+
     @contextmanager
     def listening(self) -> Iterator[_Listener | None]:
         """A new listener; None when there are too many."""
@@ -96,6 +108,7 @@ class Broadcast:
     async def _poll(self) -> None:
         while True:
             await self._somebody.wait()
+            began = time.monotonic()
             try:
                 for message in await run_in_threadpool(self._news.since_last):
                     self._spread(message)
@@ -103,7 +116,11 @@ class Broadcast:
                 log.warning("cannot ask what is new: %s", error)
             except Exception:
                 log.exception("cannot ask what is new")  # and try again: nobody would notice that it ended
-            await asyncio.sleep(self._seconds)
+            rest = REST * (time.monotonic() - began)
+            await asyncio.sleep(rest)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), max(0, self._seconds - rest))
+            self._hurry.clear()
 
     def _spread(self, message: Message) -> None:
         text = json.dumps(message)
@@ -139,15 +156,23 @@ class _News:
         self._records = project.records
         self._jobs_after = 0
         self._counts: dict[str, Counts] = {}
+        self._rounds: dict[str, int] = {}
 
     def since_last(self) -> list[Message]:
-        """How jobs and tasks stand that have changed."""
-        return [*self._jobs(datetime.now(UTC) - OLD), *self._tasks()]
+        """How models, jobs and tasks stand that have changed."""
+        return [*self._models(), *self._jobs(datetime.now(UTC) - OLD), *self._tasks()]
 
     def _jobs(self, old: datetime) -> Iterator[Message]:
         jobs, self._jobs_after = self._records.jobs.changed(self._jobs_after)
         # The first answers begin with the first job there ever was.
         yield from (_job(job) for job in jobs if job.finished is None or job.finished > old)
+
+    def _models(self) -> Iterator[Message]:
+        for task, number in self._records.rounds.newest("round").items():
+            if number != self._rounds.get(task):
+                self._rounds[task], chosen = self._records.rounds.last(task, "round")
+                if chosen is not None:
+                    yield _model(task, self._rounds[task], chosen)
 
     def _tasks(self) -> Iterator[Message]:
         for task in self._records.tasks.list():
@@ -155,6 +180,11 @@ class _News:
             if counts != self._counts.get(task.id):
                 self._counts[task.id] = counts
                 yield {"type": "task", "task": task.id, "counts": asdict(counts)}
+
+
+def _model(task: str, number: int, chosen: Mapping[str, Any]) -> Message:
+    shown = {name: chosen[name] for name in ("labels", "strategy")}
+    return {"type": "model", "task": task, "round": number, **shown, "next": chosen["picked"][:NEXT]}
 
 
 def _job(job: Job) -> Message:
@@ -194,6 +224,9 @@ async def _tell(socket: WebSocket, listener: _Listener) -> int | None:
                 await socket.send_text(message)
     except NotAllowed:
         return NOT_SIGNED_IN
+    except CuratorError as error:  # too many wrong tokens, or a database that does not answer
+        log.warning("stopped telling somebody what is new: %s", error)
+        return TRY_LATER
     except WebSocketDisconnect:
         return None
 

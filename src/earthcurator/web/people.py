@@ -14,7 +14,7 @@ from earthcurator.errors import Conflict, NotSignedIn
 from earthcurator.models import Invite, Person, Role, Token
 from earthcurator.project import Project
 from earthcurator.store.sql.people import SESSION_SECONDS
-from earthcurator.web.access import COOKIE, LOCAL, Access, sign_in, sign_out
+from earthcurator.web.access import COOKIE, LOCAL, Access, secret_of, sign_in, sign_out
 from earthcurator.web.asked import LINE, Asked, Id
 from earthcurator.web.context import RANK, Here, Owner, Viewer
 
@@ -134,7 +134,7 @@ def begin_session(asked: SignIn, request: Request, response: Response, project: 
         if owner is None:
             session = people.sign_in(asked.token)
         else:
-            session = people.issue(owner.id, "session", seconds=SESSION_SECONDS)
+            session = people.issue(owner.id, "session", seconds=SESSION_SECONDS, using=asked.token)
         person = people.person_of(session)
         if person is None:
             raise NotSignedIn("this account was removed just now", hint="ask an owner")
@@ -175,7 +175,6 @@ def list_people(who: Viewer, project: Here) -> Everybody:
 @router.post("/people", status_code=201)
 def add_person(asked: NewPerson, _who: Owner, request: Request, project: Here) -> Added:
     """Make an account. The answer holds a link with which its person signs in, once."""
-    _check_first(project, asked.role)
     person = project.records.people.add(asked.name, asked.role)
     _access(request).forget()
     return Added(person=person, link=_link(project, person.id))
@@ -214,7 +213,6 @@ def list_invites(_who: Owner, project: Here) -> Invites:
 @router.post("/invites", status_code=201)
 def make_invite(asked: NewInvite, who: Owner, project: Here) -> Link:
     """A link with which people make themselves accounts of one role."""
-    _check_first(project, asked.role)
     secret = project.records.people.invite(
         asked.role, seconds=asked.days * DAY, uses=asked.uses, creator="" if who == LOCAL else who.id
     )
@@ -238,12 +236,14 @@ def list_tokens(who: Viewer, project: Here) -> Tokens:
 
 
 @router.post("/tokens", status_code=201)
-def make_token(asked: NewToken, who: Viewer, project: Here) -> TokenSecret:
-    """A token with which a program asks in my name."""
+def make_token(asked: NewToken, who: Viewer, request: Request, project: Here) -> TokenSecret:
+    """A token with which a program asks in my name. One that was made with a token ends with it at the latest."""
     if who == LOCAL:
         raise Conflict("without accounts no program needs a token", hint="send requests without one")
-    secret = project.records.people.issue(who.id, "token", name=asked.name, seconds=asked.days * DAY)
-    return TokenSecret(secret=secret, days=asked.days)
+    people = project.records.people
+    secret = people.issue(who.id, "token", name=asked.name, seconds=asked.days * DAY, using=secret_of(request))
+    made = people.token_of(secret)
+    return TokenSecret(secret=secret, days=_days(made))
 
 
 @router.delete("/tokens/{token}", status_code=204)
@@ -251,6 +251,10 @@ def revoke_token(token: Id, who: Viewer, request: Request, project: Here) -> Non
     """Stop one of my tokens, sessions or links; an owner those of everybody."""
     project.records.people.revoke(token, None if who.role == "owner" else who.id)
     _access(request).forget()
+
+
+def _days(token: Token) -> float:
+    return ((token.expires or token.created) - token.created).total_seconds() / DAY
 
 
 def _access(request: Request) -> Access:
@@ -261,9 +265,3 @@ def _access(request: Request) -> Access:
 def _link(project: Project, person: str) -> Link:
     secret = project.records.people.issue(person, "link", seconds=LINK_DAYS * DAY)
     return Link(secret=secret, path=f"/join#{secret}", days=LINK_DAYS)
-
-
-def _check_first(project: Project, role: Role) -> None:
-    """With the first account, whoever uses this machine is no longer owner: then somebody must be."""
-    if role != "owner" and not project.records.people.any():
-        raise Conflict("the first account must be an owner's", hint="make an account with the role owner first")

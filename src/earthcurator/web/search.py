@@ -31,6 +31,7 @@ from earthcurator.web.lanes import Lanewise
 router = APIRouter(tags=["search"])
 
 MOST_EXAMPLES = 1000
+MOST_BEGINNINGS = 20
 MOST_FILES = 20
 FORM_BYTES = 1_000_000
 
@@ -175,22 +176,22 @@ async def search(project: Here, _who: Viewer, lanes: Lanewise, query: SearchQuer
 @router.post("/search/upload", openapi_extra=_UPLOAD_BODY)
 async def search_by_upload(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> Found:
     """Rank the chips by likeness to pictures in this request, e.g. `curl -F positive=@smoke.jpg`."""
-    lanes.search.admit()
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest("this takes a form of files", hint="curl -F positive=@smoke.jpg")
-    async with request.form(max_files=MOST_FILES, max_fields=1, max_part_size=FORM_BYTES) as form:
-        query = _form_query(form)
-        positives = [await file.read() for file in _files(form, "positive")]
-        negatives = [await file.read() for file in _files(form, "negative")]
-    return await lanes.search.run(lambda: _search(project, query, positives, negatives))
+    with lanes.uploads.admit(), lanes.search.admit():
+        async with request.form(max_files=MOST_FILES, max_fields=1, max_part_size=FORM_BYTES) as form:
+            query = _form_query(form)
+            positives = [await file.read() for file in _files(form, "positive")]
+            negatives = [await file.read() for file in _files(form, "negative")]
+        return await lanes.search.go_on(lambda: _search(project, query, positives, negatives))
 
 
 @router.post("/examples", status_code=201, openapi_extra=_EXAMPLE_BODY)
 async def add_example(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> KeptExample:
     """Keep a picture, so that searches and links can name it. The same picture twice is one."""
-    lanes.pictures.admit()
-    content = await request.body()
-    return await lanes.pictures.run(lambda: _keep(project, content))
+    with lanes.uploads.admit():
+        content = await request.body()
+        return await lanes.uploads.go_on(lambda: _keep(project, content))
 
 
 @router.get("/examples/{example}", responses=PICTURE, response_class=Response)
@@ -240,6 +241,8 @@ def _examples(project: Project, wanted: Sequence[Example]) -> list[models.Chip |
     """What is to be compared. Never a bare text: `Project.search` would take one for a path."""
     names = [example.chip for example in wanted if isinstance(example, ChipExample)]
     chips = {chip.id: chip for chip in project.chips.get(names)}
+    if len(set(names) - chips.keys()) > MOST_BEGINNINGS:  # each is looked for by itself
+        raise BadRequest(f"more than {MOST_BEGINNINGS} chips are named by no whole id", hint="write their ids in full")
     return [
         chips.get(example.chip) or find_chip(project, example.chip)
         if isinstance(example, ChipExample)

@@ -13,9 +13,11 @@ from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
@@ -26,6 +28,7 @@ from earthcurator.project import open as open_project
 from earthcurator.settings import Settings
 from earthcurator.web.access import refuse_open
 from earthcurator.web.app import create_app
+from earthcurator.web.proxies import Proxied
 from earthcurator.web.serving import Serving
 
 log = logging.getLogger(__name__)
@@ -80,7 +83,7 @@ def serve(
 
 def _run_here(project: Project, serving: Serving, proxies: Sequence[str], listening: socket.socket) -> None:
     app = create_app(project, serving, runner=Runner(project))
-    server = uvicorn.Server(_config(app, proxies))
+    server = uvicorn.Server(_config(_behind(app, project.settings, proxies)))
     # uvicorn raises the signal that ended it once more when it has ended: then there is nothing left to do.
     with _on_signals(server.handle_exit):
         try:
@@ -92,8 +95,8 @@ def _run_here(project: Project, serving: Serving, proxies: Sequence[str], listen
 def _run_workers(
     project: Project, serving: Serving, processes: int, proxies: Sequence[str], listening: socket.socket
 ) -> None:
-    factory = partial(_worker_app, project.location, project.settings, serving)
-    config = _config(factory, proxies, factory=True, workers=processes, log_config=WORKER_LOG)
+    factory = partial(_worker_app, project.location, project.settings, serving, proxies)
+    config = _config(factory, factory=True, workers=processes, log_config=WORKER_LOG)
     with _on_signals(signal.SIG_DFL):  # the supervisor sets its own, and does not put ours back
         workers = Multiprocess(config, sockets=[listening])
         workers.run()
@@ -101,21 +104,25 @@ def _run_workers(
         raise StorageFailed("a process of the server could not start", hint="its log says why")
 
 
-def _worker_app(location: str, settings: Settings, serving: Serving) -> FastAPI:
+def _worker_app(location: str, settings: Settings, serving: Serving, proxies: Sequence[str]) -> ASGIApp:
     """The app of one process among several. The process opens the project for itself, and ends with it."""
     project = open_project(location, settings=settings)
     project.records.serve()
-    return create_app(project, serving, runner=Runner(project))
+    return _behind(create_app(project, serving, runner=Runner(project)), settings, proxies)
 
 
-def _config(app: Any, proxies: Sequence[str], **more: Any) -> uvicorn.Config:
+def _behind(app: FastAPI, settings: Settings, proxies: Sequence[str]) -> ASGIApp:
+    """The app, as it is below the path of `CURATOR_URL` and behind these proxies."""
+    return Proxied(app, proxies, prefix=urlsplit(settings.url or "").path)
+
+
+def _config(app: Any, **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         **{"log_config": None, **more},
         access_log=False,
         server_header=False,
-        proxy_headers=bool(proxies),
-        forwarded_allow_ips=list(proxies),
+        proxy_headers=False,  # ours to read, see `Proxied`
         timeout_keep_alive=20,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=32 * 1024,

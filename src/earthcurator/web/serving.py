@@ -46,7 +46,7 @@ class Serving:
         own: where the server listens to others, every address is fine, and names are those we know.
         """
         host = host.lower().strip("[]")
-        if host in LOCAL or host == self.host or host in self.names:
+        if host in LOCAL or host in {name.lower() for name in (self.host, *self.names)}:
             return True
         if self.loopback:
             return False

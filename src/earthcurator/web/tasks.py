@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, ValidationError
 
 from earthcurator.errors import BadRequest
-from earthcurator.models import Chip, Hit, Lease, Task
+from earthcurator.models import Chip, Hit, Lease, Person, Task
 from earthcurator.project import Project
 from earthcurator.store.sql import Counts
 from earthcurator.web import labels
@@ -19,6 +19,8 @@ from earthcurator.web.access import LOCAL
 from earthcurator.web.asked import LINE, Asked, ChipId, ClassName, EventId, TaskId
 from earthcurator.web.context import Annotator, Curator, Here, Viewer
 from earthcurator.web.labels import first_fault
+from earthcurator.web.lanes import Lanewise
+from earthcurator.web.trainer import Trainer, Training
 
 router = APIRouter(tags=["tasks"])
 router.include_router(labels.router)
@@ -82,8 +84,12 @@ class TaskPage(BaseModel):
 
 
 @router.post("/tasks", status_code=201)
-def create_task(asked: NewTask, who: Curator, project: Here) -> TaskState:
+async def create_task(asked: NewTask, who: Curator, project: Here, trainer: Training, lanes: Lanewise) -> TaskState:
     """Ask a question about some chips, or about all."""
+    return await lanes.heavy.run(lambda: _create(asked, who, project, trainer))
+
+
+def _create(asked: NewTask, who: Person, project: Project, trainer: Trainer) -> TaskState:
     task = project.tasks.create(
         asked.question,
         asked.classes,
@@ -95,6 +101,8 @@ def create_task(asked: NewTask, who: Curator, project: Here) -> TaskState:
         creator="" if who == LOCAL else who.id,
         id=asked.id,
     )
+    if task.references:  # without an example there is nothing to choose by yet, and the order that was asked for holds
+        trainer.touch(task.id)
     return _state(task, project)
 
 
@@ -102,13 +110,13 @@ def create_task(asked: NewTask, who: Curator, project: Here) -> TaskState:
 def list_tasks(
     _who: Viewer, project: Here, after: str | None = None, limit: Annotated[int, Query(ge=1, le=100)] = 100
 ) -> TaskPage:
-    """What is asked."""
+    """What is asked. Counts may be a second old."""
     tasks = project.tasks.list()
     ids = [task.id for task in tasks]
     start = 0 if after is None else ids.index(project.tasks.store.get(after).id) + 1
     page = tasks[start : start + limit]
     return TaskPage(
-        tasks=[_state(task, project) for task in page],
+        tasks=[TaskState(task=task, counts=project.tasks.lately(task)) for task in page],
         next=page[-1].id if start + limit < len(tasks) else None,
     )
 
@@ -120,8 +128,12 @@ def show_task(task: TaskId, _who: Viewer, project: Here) -> TaskState:
 
 
 @router.post("/tasks/{task}/chips")
-def add_chips(task: TaskId, asked: MoreChips, _who: Curator, project: Here) -> TaskState:
+async def add_chips(task: TaskId, asked: MoreChips, _who: Curator, project: Here, lanes: Lanewise) -> TaskState:
     """Ask about these chips too. Those that the task has stay as they are."""
+    return await lanes.heavy.run(lambda: _add_chips(task, asked, project))
+
+
+def _add_chips(task: str, asked: MoreChips, project: Project) -> TaskState:
     found = project.tasks.store.get(task)
     project.tasks.add_chips(found, _hits(asked.chips))
     return _state(found, project)
@@ -185,15 +197,19 @@ async def _given_back(request: Request) -> GivenBack:
 
 
 @router.post("/tasks/{task}/leases")
-def lease(task: TaskId, asked: Wanted, who: Annotator, project: Here) -> HeldChips:
-    """The next chips for me: what I hold already comes first. Nobody else gets them until then."""
+def lease(task: TaskId, who: Annotator, project: Here, asked: Wanted = Wanted()) -> HeldChips:  # noqa: B008 - never changed
+    """The next chips for me: what I hold already comes first. Nobody else gets them until then.
+
+    They come without their class folder and path, whoever asks.
+    """
     leases = project.tasks.store.lease(task, who.id, asked.count, seconds=asked.seconds)
-    cards = project.tasks.facts([held.chip for held in leases])
-    return HeldChips(leases=[Held(chip=cards[held.chip], until=held.until) for held in leases])
+    cards = project.tasks.facts([one.chip for one in leases])
+    held = [Held(chip=cards[one.chip].blind(), until=one.until) for one in leases if one.chip in cards]
+    return HeldChips(leases=held)
 
 
 @router.post("/tasks/{task}/leases/heartbeat")
-def heartbeat(task: TaskId, asked: Beat, who: Annotator, project: Here) -> StillHeld:
+def heartbeat(task: TaskId, who: Annotator, project: Here, asked: Beat = Beat()) -> StillHeld:  # noqa: B008 - never changed
     """Hold what I hold for longer. What is not in the answer has gone to others; an answer to it still counts."""
     return StillHeld(leases=project.tasks.store.heartbeat(task, who.id, asked.seconds))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import Connection, create_engine, inspect, select, text
@@ -219,3 +220,33 @@ def test_lost_connections_are_made_again(postgresql: PostgresServer) -> None:
         assert tasks.put(label("e1", "c0")).label.id == "e1"
         postgresql.break_connections(address)
         assert tasks.counts("smoke").done == 1
+
+
+def test_error_that_undoes_the_group_fails_every_write_of_it(tmp_path: Path) -> None:
+    """SQLite may roll a whole transaction back when its disk is full, and not only the write that found it so."""
+    begun, go_on = Event(), Event()
+
+    def first(_connection: Connection) -> None:
+        begun.set()
+        go_on.wait(10)
+
+    def full(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO said VALUES ('full')"))
+        connection.exec_driver_sql("ROLLBACK")
+        raise OSError("no space")
+
+    def say(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO said VALUES ('kept')"))
+
+    with Database.open(tmp_path / "labels.db") as database, ThreadPoolExecutor(4) as pool:
+        database.write(lambda connection: connection.execute(text("CREATE TABLE said (word TEXT)")))
+        writes = [pool.submit(database.write, first)]
+        begun.wait(10)
+        for change in (say, full, say):  # they wait together, and are committed together
+            writes.append(pool.submit(database.write, change))
+            time.sleep(0.05)
+        go_on.set()
+        kept = [write.exception() is None for write in writes][1:].count(True)
+        words = database.read(lambda connection: connection.execute(text("SELECT word FROM said")).scalars().all())
+        assert len(words) >= kept, "what was acknowledged is there"
+        database.write(say)

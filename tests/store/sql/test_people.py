@@ -62,12 +62,14 @@ def test_name_that_nobody_can_have_is_refused(people: People, name: str) -> None
 
 
 def test_one_of_many_gets_the_name(people: People) -> None:
+    people.add("Olga", "owner")
     answers = at_once([lambda: people.add("Ana", "viewer")] * 8)
     assert sum(isinstance(answer, Person) for answer in answers) == 1
     assert sum(isinstance(answer, Conflict) for answer in answers) == 7
 
 
 def test_role_changes_at_once(people: People) -> None:
+    people.add("Olga", "owner")
     ana = people.add("Ana", "viewer")
     secret = people.issue(ana.id, "session")
     assert people.set_role(ana.id, "curator").role == "curator"
@@ -192,6 +194,7 @@ def test_life_that_no_secret_can_have_is_refused(people: People, seconds: float)
 
 
 def test_invite_makes_accounts_until_it_is_used_up(people: People) -> None:
+    people.add("Olga", "owner")
     secret = people.invite("annotator", seconds=60, uses=2, creator="ana")
     ben, session = people.accept(secret, "Ben")
     assert (ben.name, ben.role) == ("Ben", "annotator")
@@ -207,10 +210,11 @@ def test_invite_makes_accounts_until_it_is_used_up(people: People) -> None:
     with pytest.raises(NotSignedIn, match="used up") as refused:
         people.accept(secret, "Fay")
     assert "new one" in refused.value.hint
-    assert [person.name for person in people.list()] == ["Ben", "Eva"]
+    assert [person.name for person in people.list()] == ["Olga", "Ben", "Eva"]
 
 
 def test_withdrawn_and_expired_invites_make_nobody(people: People, clock: Clock) -> None:
+    people.add("Olga", "owner")
     late, withdrawn = people.invite("viewer", seconds=60), people.invite("curator", seconds=600)
     clock.offset += 61
     (left,) = people.invites()
@@ -220,13 +224,59 @@ def test_withdrawn_and_expired_invites_make_nobody(people: People, clock: Clock)
             people.accept(secret, "Ben")
     with pytest.raises(NotFound):
         people.withdraw(left.id)
-    assert not people.any()
+    assert [person.name for person in people.list()] == ["Olga"]
 
 
 def test_five_of_twenty_get_an_invite_of_five(people: People) -> None:
+    people.add("Olga", "owner")
     secret = people.invite("annotator", seconds=60, uses=5)
     answers = at_once([(lambda number=number: people.accept(secret, f"person {number}")) for number in range(20)])  # type: ignore[misc]  # mypy cannot infer defaults of lambdas
     accepted = [answer for answer in answers if not isinstance(answer, CuratorError)]
     assert sum(isinstance(answer, NotSignedIn) for answer in answers) == 15
     assert {people.person_of(session) for _, session in accepted} == {person for person, _ in accepted}
-    assert len(accepted) == len(people.list()) == 5
+    assert len(accepted) == len(people.list()) - 1 == 5
+
+
+def test_who_is_removed_or_lowered_leaves_no_way_back(people: People) -> None:
+    people.add("Ana", "owner")
+    eva, ida = people.add("Eva", "owner"), people.add("Ida", "owner")
+    of_eva, of_ida, other = (
+        people.invite("owner", seconds=600, creator=who) for who in (eva.id, ida.id, "somebody else")
+    )
+    people.remove(eva.id)
+    people.set_role(ida.id, "viewer")
+    for secret in (of_eva, of_ida):
+        with pytest.raises(NotSignedIn):
+            people.accept(secret, "Eve")
+    assert people.accept(other, "Fay")[0].role == "owner"
+
+
+def test_first_account_is_an_owners_whoever_asks(people: People) -> None:
+    for first in (lambda: people.add("Ana", "annotator"), lambda: people.invite("annotator", seconds=60)):
+        with pytest.raises(Conflict, match="first account"):
+            first()
+    assert not people.any()
+
+
+def test_what_was_made_with_a_token_ends_with_it(people: People, clock: Clock) -> None:
+    ana = people.add("Ana", "owner").id
+    token = people.issue(ana, "token", seconds=100)
+    session = people.issue(ana, "session", seconds=1000, using=token)
+    longer = people.issue(ana, "token", seconds=1000, using=session)
+    assert people.token_of(longer).expires == people.token_of(session).expires == people.token_of(token).expires
+    brief = people.issue(ana, "session", seconds=10, using=token)
+    clock.offset += 50
+    assert [people.person_of(secret) is None for secret in (session, longer, brief)] == [False, False, True]
+    people.revoke(people.token_of(token).id)
+    assert [people.person_of(secret) for secret in (session, longer)] == [None, None]
+    with pytest.raises(NotSignedIn):
+        people.issue(ana, "token", using=token)
+
+
+def test_browser_that_came_with_a_link_makes_tokens_that_outlive_its_session(people: People, clock: Clock) -> None:
+    ana = people.add("Ana", "owner").id
+    session = people.sign_in(people.issue(ana, "link"), seconds=10)
+    token = people.issue(ana, "token", seconds=1000, using=session)
+    clock.offset += 50
+    assert people.person_of(session) is None
+    assert people.person_of(token) is not None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from earthcurator.errors import BadInput, Conflict, NotFound, StorageFailed
+from earthcurator.labels.fold import fold
 from earthcurator.models import Label
 from earthcurator.store.sql import Database, Tasks
 from tests.store.sql.conftest import Clock, label, task, undo
@@ -308,3 +311,87 @@ def test_import_names_unknown_chips_and_classes(make: Make) -> None:
         tasks.import_labels("smoke", [("elsewhere", ("smoke",))])
     with pytest.raises(BadInput, match="fog"):
         tasks.import_labels("smoke", [("c0", ("fog",))])
+
+
+def test_latest_answer_counts_though_the_clock_goes_back(make: Make, clock: Clock) -> None:
+    tasks = make()
+    first = tasks.put(label("l1", "c0", value=("smoke",))).label
+    clock.offset -= 3600
+    second = tasks.put(label("l2", "c0", value=("clear",))).label
+    assert second.time == first.time
+    assert fold(tasks.get("smoke"), tasks.events("smoke"))["c0"].opinions["ana"].value == ("clear",)
+
+
+def test_ids_of_imported_labels_are_nobody_elses(make: Make) -> None:
+    """They follow from what the label says: others could find out what it is, or keep it from being imported."""
+    tasks = make()
+    tasks.import_labels("smoke", [("c0", ["smoke"])])
+    (imported,) = tasks.events("smoke")
+    unknown = f"import-{'0' * 40}"
+    refused = []
+    for name in (imported.id, unknown):
+        for event in (label(name, "c0", "bob"), undo("u1", "c0", name, "bob")):
+            with pytest.raises(BadInput) as error:
+                tasks.put(event)
+            refused.append(str(error.value))
+    assert len(set(refused)) == 1
+
+
+def test_lease_costs_the_same_however_much_one_has_decided(tmp_path: Path) -> None:
+    """In steps of SQLite, which do not depend on the machine. Another opinion on each chip is still free."""
+    chips = 3000
+    with Database.open(tmp_path / "labels.db") as database:
+        tasks = Tasks(database)
+        tasks.create(task(opinions=2), [(f"c{number:04}", 0.0) for number in range(chips)])
+
+        def cost() -> int:
+            steps: list[None] = []
+            database.write(lambda connection: count_steps(connection, steps))
+            tasks.lease("smoke", "ana", 10)
+            taken = len(steps)
+            tasks.release("smoke", "ana")
+            return taken
+
+        first = cost()
+        rows = [(f"c{number:04}", ("clear",)) for number in range(chips - 20)]
+        tasks.import_labels("smoke", rows, "ana")
+        tasks.lease("smoke", "ana", 10)  # finds the place, once
+        tasks.release("smoke", "ana")
+        assert cost() < 3 * first
+        tasks.import_labels("smoke", [(f"c{number:04}", ("clear",)) for number in range(chips)], "ana")
+        assert tasks.lease("smoke", "ana", 10) == []
+        assert cost() < 3 * first
+        assert len(tasks.lease("smoke", "ben", 10)) == 10
+
+
+def count_steps(connection: Connection, steps: list[None]) -> None:
+    """From now on, add an entry for each hundred steps of SQLite's writer."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.set_progress_handler(lambda: steps.append(None), 100)
+
+
+def test_chip_is_offered_again_to_those_who_can_take_it_though_they_are_far_beyond_it(make: Make) -> None:
+    tasks = make(8, opinions=2)
+    for chip in ("c0", "c1", "c2", "c3"):
+        tasks.put(label(f"ana {chip}", chip))
+    assert [held.chip for held in tasks.lease("smoke", "ana", 1)] == ["c4"]
+    tasks.put(undo("ana takes back", "c2", "ana c2"))
+    tasks.release("smoke", "ana")
+    assert [held.chip for held in tasks.lease("smoke", "ana", 2)] == ["c2", "c4"]
+    tasks.set_priorities("smoke", {"c7": 5.0})
+    tasks.release("smoke", "ana")
+    assert [held.chip for held in tasks.lease("smoke", "ana", 1)] == ["c7"]
+    tasks.add_chips("smoke", [("new", 9.0)])
+    tasks.release("smoke", "ana")
+    assert [held.chip for held in tasks.lease("smoke", "ana", 1)] == ["new"]
+
+
+def test_who_lost_a_lease_to_a_late_answer_finds_the_other_slot(make: Make, clock: Clock) -> None:
+    tasks = make(3, opinions=2)
+    assert [held.chip for held in tasks.lease("smoke", "ana", 1, seconds=10)] == ["c0"]
+    tasks.put(label("ana c1", "c1"))
+    clock.offset += 5
+    assert [held.chip for held in tasks.lease("smoke", "ana", 2, seconds=10)] == ["c0", "c2"]
+    clock.offset += 20
+    tasks.put(label("ben c0", "c0", "ben"))  # fills the slot that ana held
+    assert [held.chip for held in tasks.lease("smoke", "ana", 3)] == ["c2", "c0"]  # what she holds comes first

@@ -4,6 +4,7 @@ from earthcurator.store.sql.answers import Kept
 from earthcurator.store.sql.database import Database
 from earthcurator.store.sql.jobs import Jobs
 from earthcurator.store.sql.people import People
+from earthcurator.store.sql.rounds import Rounds
 from earthcurator.store.sql.tasks import Counts, Page, Tasks
 
-__all__ = ["Counts", "Database", "Jobs", "Kept", "Page", "People", "Tasks"]
+__all__ = ["Counts", "Database", "Jobs", "Kept", "Page", "People", "Rounds", "Tasks"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, select
+from sqlalchemy import BigInteger, BindParameter, Connection, Row, bindparam, case, exists, func, select
 
 from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.models import Label, Task
@@ -21,18 +21,29 @@ from earthcurator.store.sql.database import lock_names
 from earthcurator.store.sql.queue import DECIDED, IS_OPEN, Clock, fill, forget, free, remember, slot_for, slots_of
 from earthcurator.store.sql.schema import DONE, LABELS, NOW, SLOTS, from_label, to_instant, to_label
 
+IMPORTED = "import-"
+"""How the ids of imported labels begin. They can be worked out from what the label says, so nobody else has such."""
+
 FILLING = ("person", "import")
 """Sources whose answers are opinions. Models suggest and adjudications decide, but neither is one of the opinions."""
 
+_LATEST = (
+    select(func.coalesce(func.max(LABELS.c.time), 0))
+    .where(LABELS.c.task == bindparam("of_task"), LABELS.c.chip == bindparam("of_chip"))
+    .scalar_subquery()
+)
 _SLOTS = (  # of one chip, and whether the event was kept before
     select(SLOTS.c.id, SLOTS.c.owner, SLOTS.c.status, IS_OPEN)
     .add_columns(exists().where(LABELS.c.id == bindparam("event")).label("known"))
+    .add_columns(_LATEST.label("latest"))
     .where(SLOTS.c.task == bindparam("of_task"), SLOTS.c.chip == bindparam("of_chip"))
     .order_by(SLOTS.c.id)
     .with_for_update(of=SLOTS)
 )
 _KEEP = LABELS.insert().values(time=NOW)
-_KEEP_ONE = _KEEP.returning(LABELS.c.time)
+# Times of one chip never go back, though clocks do: the latest answer counts.
+_BEFORE: BindParameter[int] = bindparam("before", type_=BigInteger)
+_KEEP_ONE = LABELS.insert().values(time=case((NOW < _BEFORE, _BEFORE), else_=NOW)).returning(LABELS.c.time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,8 @@ def check(task: Task, label: Label) -> None:
     """Refuse an answer that this task cannot have."""
     if not (label.id and label.chip and label.annotator):
         raise BadInput("a label needs an id, a chip and an annotator")
+    if label.source != "import" and any((name or "").startswith(IMPORTED) for name in (label.id, label.voids)):
+        raise BadInput(f"only imported labels have an id that begins with {IMPORTED}", hint="choose another id")
     for written in (label.id, label.chip, label.annotator, label.note):
         _check_text(written)
     if label.seconds is not None and not (math.isfinite(label.seconds) and label.seconds >= 0):
@@ -59,15 +72,19 @@ def check(task: Task, label: Label) -> None:
         raise BadInput("an undo, and nothing else, names the event that it voids")
     if label.decision != "label":
         if label.value:
-            raise BadInput(f"{label.decision!r} comes without classes, not with {list(label.value)}")
+            raise BadInput(f"{label.decision!r} comes without classes, not with {', '.join(label.value)}")
         return
     unknown = [name for name in label.value if name not in task.classes]
     if unknown:
-        raise BadInput(f"{unknown} are no classes of this task", hint=f"its classes are {list(task.classes)}")
+        raise BadInput(
+            f"{', '.join(unknown)}: no classes of this task", hint=f"its classes are {', '.join(task.classes)}"
+        )
     if len(set(label.value)) < len(label.value):
-        raise BadInput(f"{list(label.value)} names a class twice", hint="name each class once")
+        raise BadInput(f"{', '.join(label.value)} names a class twice", hint="name each class once")
     if len(label.value) != 1 and not task.several:
-        raise BadInput(f"this task takes one class a chip, not {len(label.value)}", hint=f"one of {list(task.classes)}")
+        raise BadInput(
+            f"this task takes one class a chip, not {len(label.value)}", hint=f"one of: {', '.join(task.classes)}"
+        )
 
 
 def _check_text(written: str) -> None:
@@ -91,7 +108,7 @@ def put(connection: Connection, label: Label, clock: Clock) -> Kept:
         _settle(connection, label, _standing(connection, label), slots, clock)
     elif label.source in FILLING:
         extra = _settle(connection, label, label.decision, slots, clock)
-    row = {**clock, **from_label(label), "extra": extra}
+    row = {**clock, **from_label(label), "extra": extra, "before": slots[0].latest}
     kept_at: int = connection.execute(_KEEP_ONE, row).scalar_one()
     return Kept(replace(label, time=to_instant(kept_at)), replayed=False, extra=extra)
 
@@ -129,7 +146,7 @@ def imported(task: str, chip: str, value: tuple[str, ...], annotator: str) -> La
     """An imported label, whose id is that of its content."""
     digest = hashlib.sha256("\0".join((task, chip, annotator, *value)).encode("utf-8", "replace")).hexdigest()
     return Label(
-        id=f"import-{digest[:40]}",
+        id=f"{IMPORTED}{digest[:40]}",
         task=task,
         chip=chip,
         annotator=annotator,

@@ -91,5 +91,8 @@ def _attempt(connection: Connection, change: Callable[[Connection], T], future: 
     try:
         with connection.begin_nested():
             return partial(future.set_result, change(connection))
-    except Exception as error:  # noqa: BLE001 whatever went wrong in a change is raised where it waits
+    except Exception as error:
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            raise  # SQLite has rolled all of it back, as it may when a disk is full: the writes before are gone, too
         return partial(future.set_exception, error)

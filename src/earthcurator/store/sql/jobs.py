@@ -137,8 +137,13 @@ class Jobs:
         error: str = "",
         hint: str = "",
         cancelled: bool = False,
+        progress: tuple[int, int | None] | None = None,
     ) -> Job:
-        """Say how the job ended: with an error, cancelled, else well. Only its worker can, and again is fine."""
+        """Say how the job ended: with an error, cancelled, else well. Only its worker can, and again is fine.
+
+        `progress` is how much was done, of how much; None leaves what was reported last.
+        """
+        came = {} if progress is None else {"done": progress[0], "total": progress[1]}
         state = "cancelled" if cancelled else "failed" if error else "done"
 
         def change(connection: Connection) -> Job:
@@ -147,7 +152,7 @@ class Jobs:
             if row["finished"] is not None and row["worker"] == worker:
                 return to_job(row)
             _held(connection, job, worker)
-            return self._end(connection, row, state, result=dict(result or {}), error=error, hint=hint)
+            return self._end(connection, row, state, result=dict(result or {}), error=error, hint=hint, **came)
 
         return self._database.write(change)
 

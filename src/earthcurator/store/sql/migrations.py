@@ -107,7 +107,35 @@ _M002 = (
     "CREATE INDEX opinions_skipped ON opinions (task) WHERE decision = 'skip'",
 )
 
-STEPS: Sequence[Step] = (m001_tasks_and_labels, m002_people_and_jobs)
+
+def m003_rounds(connection: Connection) -> None:
+    """What active learning chose, and what it was asked for."""
+    _execute(connection, _M003)
+
+
+_M003 = (
+    """CREATE TABLE records (
+        task TEXT NOT NULL REFERENCES tasks, kind TEXT NOT NULL, number INTEGER NOT NULL, record JSON NOT NULL,
+        time BIGINT NOT NULL, PRIMARY KEY (task, kind, number))""",
+)
+
+
+def m004_places_in_the_queue(connection: Connection) -> None:
+    """How far each annotator has come in the queue, what came back to it since, and which token made a session."""
+    _execute(connection, _M004)
+
+
+_M004 = (
+    "ALTER TABLE slots ADD COLUMN returned SMALLINT NOT NULL DEFAULT 0",
+    "CREATE INDEX slots_returned ON slots (task, status, returned, priority DESC, id) WHERE returned = 1",
+    "ALTER TABLE presence ADD COLUMN passed_priority DOUBLE PRECISION",
+    "ALTER TABLE presence ADD COLUMN passed_id BIGINT",
+    "CREATE INDEX opinions_skips ON opinions (task, annotator, chip) WHERE decision = 'skip'",
+    "ALTER TABLE tokens ADD COLUMN parent TEXT REFERENCES tokens ON DELETE CASCADE",
+    "CREATE INDEX tokens_of_parent ON tokens (parent)",
+)
+
+STEPS: Sequence[Step] = (m001_tasks_and_labels, m002_people_and_jobs, m003_rounds, m004_places_in_the_queue)
 """In order; the first reaches number 1."""
 
 

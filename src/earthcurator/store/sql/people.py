@@ -14,7 +14,7 @@ from secrets import token_urlsafe
 from typing import Literal, get_args
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, case, delete, func, or_, select, update
 
 from earthcurator.errors import BadInput, Conflict, NotFound, NotSignedIn
 from earthcurator.models import Invite, Person, Role, Token
@@ -57,10 +57,15 @@ class People:
         return self._database.read(lambda connection: connection.execute(someone).first() is not None)
 
     def add(self, name: str, role: Role) -> Person:
-        """A new person. Their name differs from those of all others, whatever the case of its letters."""
+        """A new person, the first an owner. Their name differs from those of all others, whatever its letters' case."""
         name, new = _checked_name(name), self._new_id()
         _check_role(role)
-        return self._database.write(lambda connection: self._add(connection, new, name, role))
+
+        def change(connection: Connection) -> Person:
+            _check_first(connection, role)
+            return self._add(connection, new, name, role)
+
+        return self._database.write(change)
 
     def list(self) -> builtins.list[Person]:
         """Everybody, the first first; also who was removed, for their labels are still here."""
@@ -88,23 +93,33 @@ class People:
             old = _for_change(connection, person)
             if role != "owner":
                 _keep_an_owner(connection, old)
+                connection.execute(delete(INVITES).where(INVITES.c.creator == person))  # only owners may invite
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == person).values(role=role))
             return to_person(_row(connection, person))
 
         return self._database.write(change)
 
     def remove(self, person: str) -> None:
-        """They can no longer sign in, and their secrets stop at once. Their labels stay. Doing it again is fine."""
+        """They can no longer come in: their secrets, and the invites they made, stop at once. Their labels stay.
+
+        Doing it again is fine.
+        """
 
         def change(connection: Connection) -> None:
             _keep_an_owner(connection, _for_change(connection, person))
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == person).values(active=False))
             connection.execute(delete(TOKENS).where(TOKENS.c.person == person))
+            connection.execute(delete(INVITES).where(INVITES.c.creator == person))
 
         self._database.write(change)
 
-    def issue(self, person: str, kind: Kind, *, name: str = "", seconds: float | None = None) -> str:
-        """A new secret for this person, for `seconds` or until it is revoked."""
+    def issue(
+        self, person: str, kind: Kind, *, name: str = "", seconds: float | None = None, using: str | None = None
+    ) -> str:
+        """A new secret for this person, for `seconds` or until it is revoked.
+
+        What is made `using` a token, or a session of one, ends with that token at the latest.
+        """
         _check_label(name)
         new, secret = self._new_id(), _new_secret()
         life = None if seconds is None else _checked(seconds)
@@ -112,8 +127,9 @@ class People:
         def change(connection: Connection) -> None:
             if not _row(connection, person)["active"]:
                 raise NotFound(f"{person} was removed", hint="add the person again")
+            parent = None if using is None else self._parent(connection, using)
             connection.execute(delete(TOKENS).where(~_VALID), self._database.clock)  # nobody needs those of the past
-            self._keep(connection, new, secret, person, kind, name, life)
+            self._keep(connection, new, secret, person, kind, name, life, parent)
 
         self._database.write(change)
         return secret
@@ -123,6 +139,14 @@ class People:
         asked = {"of_hash": _hash(secret), "kinds": builtins.list(kinds), **self._database.clock}
         row = self._database.read(lambda connection: connection.execute(_PERSON_OF, asked).mappings().first())
         return None if row is None else to_person(row)
+
+    def token_of(self, secret: str) -> Token:
+        """What is known of a secret that lets somebody in now."""
+        statement = select(TOKENS).where(TOKENS.c.hash == _hash(secret), _VALID)
+        row = self._database.read(lambda c: c.execute(statement, self._database.clock).mappings().first())
+        if row is None:
+            raise NotSignedIn("this token or session is unknown, has expired or was revoked", hint="sign in again")
+        return to_token(row)
 
     def sign_in(self, link: str, *, seconds: float = SESSION_SECONDS) -> str:
         """A session for the person of a link, which works once."""
@@ -170,6 +194,7 @@ class People:
         row = {"id": new, "hash": _hash(secret), "role": role, "creator": creator, "uses_left": uses}
 
         def change(connection: Connection) -> None:
+            _check_first(connection, role)
             if connection.execute(select(INVITES.c.id).where(INVITES.c.id == new)).first() is None:
                 statement = INVITES.insert().values(**row, created=NOW, expires=NOW + life)
                 connection.execute(statement, self._database.clock)
@@ -222,14 +247,37 @@ class People:
                 raise Conflict(f"somebody is called {name} already", hint="choose another name")
         return to_person(_row(connection, new))
 
+    def _parent(self, connection: Connection, secret: str) -> RowMapping | None:
+        """The token behind a secret: itself, or the one that a session was made with; None behind one of a link."""
+        which = select(TOKENS).where(TOKENS.c.hash == _hash(secret), _VALID)
+        row = connection.execute(which, self._database.clock).mappings().first()
+        if row is None:
+            raise NotSignedIn("this token or session is unknown, has expired or was revoked", hint="sign in again")
+        if row["kind"] == "token":
+            return row
+        if row["parent"] is None:
+            return None
+        return connection.execute(select(TOKENS).where(TOKENS.c.id == row["parent"])).mappings().one()
+
     def _keep(
-        self, connection: Connection, new: str, secret: str, person: str, kind: Kind, name: str, life: int | None
+        self,
+        connection: Connection,
+        new: str,
+        secret: str,
+        person: str,
+        kind: Kind,
+        name: str,
+        life: int | None,
+        parent: RowMapping | None = None,
     ) -> None:
         if _is_kept(connection, new):
             return
         row = {"id": new, "hash": _hash(secret), "person": person, "kind": kind, "name": name}
-        expires = None if life is None else NOW + life
-        connection.execute(TOKENS.insert().values(**row, created=NOW, expires=expires), self._database.clock)
+        made_with = None if parent is None else parent["id"]
+        expires = _ends(life, None if parent is None else parent["expires"])
+        connection.execute(
+            TOKENS.insert().values(**row, created=NOW, expires=expires, parent=made_with), self._database.clock
+        )
 
 
 def _row(connection: Connection, person: str) -> RowMapping:
@@ -252,6 +300,22 @@ def _keep_an_owner(connection: Connection, leaving: Person) -> None:
     others = select(func.count()).where(PEOPLE.c.role == "owner", PEOPLE.c.active, PEOPLE.c.id != leaving.id)
     if not connection.execute(others).scalar_one():
         raise Conflict(f"{leaving.name} is the only owner", hint="make somebody else an owner first")
+
+
+def _ends(life: int | None, latest: int | None) -> ColumnElement[int] | int | None:
+    """When a secret ends that is to live so long, and not beyond `latest`."""
+    if life is None or latest is None:
+        return latest if life is None else NOW + life
+    return case((NOW + life < latest, NOW + life), else_=latest)
+
+
+def _check_first(connection: Connection, role: str) -> None:
+    """With the first account, whoever uses this machine is no longer owner: then somebody must be."""
+    if role == "owner":
+        return
+    lock_names(connection, "people")
+    if connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.active).limit(1)).first() is None:
+        raise Conflict("the first account must be an owner's", hint="first: curator user add NAME --role owner")
 
 
 def _is_kept(connection: Connection, token: str) -> bool:

@@ -65,6 +65,7 @@ SLOTS = Table(
     Column("status", SmallInteger),
     Column("owner", String),  # who holds it or has filled it
     Column("lease_until", BigInteger),
+    Column("returned", SmallInteger),  # 1: it came back to the queue, maybe before the places of `presence`
 )
 
 # Written into the statements: with bound values, planners pass over indexes of some states only.
@@ -103,6 +104,9 @@ PRESENCE = Table(
     Column("task", String, primary_key=True),
     Column("annotator", String, primary_key=True),
     Column("seen", BigInteger),
+    # Where in the queue the first chip is that is new to them, but for what came back; null: not known.
+    Column("passed_priority", Float),
+    Column("passed_id", BigInteger),
 )
 
 PEOPLE = Table(
@@ -126,6 +130,7 @@ TOKENS = Table(
     Column("name", String),
     Column("created", BigInteger),
     Column("expires", BigInteger),
+    Column("parent", String),  # the token that a session was made with: it ends with it
 )
 
 INVITES = Table(
@@ -138,6 +143,16 @@ INVITES = Table(
     Column("created", BigInteger),
     Column("expires", BigInteger),
     Column("uses_left", Integer),
+)
+
+RECORDS = Table(
+    "records",
+    METADATA,
+    Column("task", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("record", JSON),
+    Column("time", BigInteger),
 )
 
 JOBS = Table(

@@ -116,13 +116,13 @@ class Tasks:
     def add_chips(self, task: str, chips: Iterable[tuple[str, float]]) -> None:
         """Ask about these chips too, each with its priority. Those that the task has stay as they are."""
         opinions = self.get(task).opinions
-        for batch in _batches(chips, BATCH):
+        for batch in _batches(chips, max(1, BATCH // opinions)):
             rows = [
                 {"task": task, "chip": chip, "slot": slot, "priority": _finite(chip, priority), "status": FREE}
                 for chip, priority in batch
                 for slot in range(opinions)
             ]
-            self._database.write(partial(_add_slots, rows=rows))
+            self._database.write(partial(_add_slots, task=task, rows=rows))
 
     def set_priorities(self, task: str, priorities: Mapping[str, float]) -> None:
         """Reorder what is free; higher comes first. Chips that the task does not have are passed over."""
@@ -135,7 +135,7 @@ class Tasks:
         # Sorted, so that two at once do not wait for each other.
         for batch in _batches(sorted(priorities.items()), BATCH):
             rows = [{"of_chip": chip, "new": _finite(chip, priority)} for chip, priority in batch]
-            self._database.write(partial(_execute_many, statement=statement, rows=rows))
+            self._database.write(partial(_reorder, task=task, statement=statement, rows=rows))
 
     def lease(self, task: str, annotator: str, count: int = 1, *, seconds: float = 60) -> builtins.list[Lease]:
         """At most `count` chips for this annotator, highest priority first, for `seconds`.
@@ -200,6 +200,14 @@ class Tasks:
         statement = select(SLOTS.c.chip).where(SLOTS.c.task == task, SLOTS.c.slot == 0)
         return self._database.read(lambda connection: builtins.list(connection.execute(statement).scalars()))
 
+    def leased(self, task: str) -> builtins.list[str]:
+        """Ids of the chips that are on somebody's screen, in their order."""
+        self.get(task)
+        held = select(SLOTS.c.chip).where(SLOTS.c.task == task, IS_LEASED, SLOTS.c.lease_until > NOW)
+        statement = held.distinct().order_by(SLOTS.c.chip)
+        clock = self._database.clock
+        return self._database.read(lambda connection: builtins.list(connection.execute(statement, clock).scalars()))
+
     def counts(self, task: str) -> Counts:
         """How far the task is. A lease that has expired counts as free."""
         opinions = self.get(task).opinions
@@ -254,12 +262,13 @@ def _get(connection: Connection, task: str) -> Task:
     return to_task(row)
 
 
-def _add_slots(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def _add_slots(connection: Connection, task: str, rows: Sequence[Mapping[str, Any]]) -> None:
     statement = insert(connection, SLOTS).on_conflict_do_nothing(index_elements=["task", "chip", "slot"])
-    _execute_many(connection, statement, rows)
+    _reorder(connection, task, statement, rows)
 
 
-def _execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+def _reorder(connection: Connection, task: str, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    queue.reorder(connection, task)
     connection.execute(statement, rows)
 
 

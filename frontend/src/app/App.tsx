@@ -1,0 +1,49 @@
+/** The app: its theme, its queries, and which page stands at which address. */
+import { MantineProvider } from "@mantine/core";
+import { Notifications } from "@mantine/notifications";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { Route, Router, Switch } from "wouter";
+import { BASE, Fault } from "../api/client";
+import { SignIn } from "../screens/SignIn";
+import { Frame } from "./Frame";
+import { usePrefs } from "./prefs";
+import { tell } from "./tell";
+import { theme } from "./theme";
+import { useMe } from "./who";
+
+const queries = new QueryClient({
+  queryCache: new QueryCache({ onError: (error, query) => query.state.data !== undefined && tell(error) }),
+  mutationCache: new MutationCache({ onError: tell }),
+  defaultOptions: {
+    queries: { retry: (count, error) => count < 2 && !(error instanceof Fault && error.status > 0), staleTime: 5_000 },
+  },
+});
+
+const compact = { ...theme, scale: 0.9 };
+
+export function App() {
+  const { density } = usePrefs();
+  return (
+    <MantineProvider theme={density === "compact" ? compact : theme} defaultColorScheme="auto">
+      <QueryClientProvider client={queries}>
+        <Notifications position="bottom-right" limit={4} />
+        <Router base={BASE.replace(/\/$/, "")}>
+          <Switch>
+            <Route path="/join">
+              <SignIn />
+            </Route>
+            <Route>
+              <Known />
+            </Route>
+          </Switch>
+        </Router>
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+function Known() {
+  const me = useMe();
+  if (me.error instanceof Fault && me.error.status === 401) return <SignIn />;
+  return <Frame />;
+}

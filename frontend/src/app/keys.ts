@@ -1,0 +1,58 @@
+/** The shortcuts of the app, in one table: the help page, the settings and the frame read it. */
+
+export interface KeyGroup {
+  where: string;
+  keys: readonly (readonly [keys: string, what: string])[];
+}
+
+export const KEYS: readonly KeyGroup[] = [
+  {
+    where: "Everywhere",
+    keys: [
+      ["Ctrl K", "Go to a screen or a task, or do something"],
+      ["?", "Show the shortcuts"],
+      ["G then P", "Go to the project"],
+      ["G then I", "Go to Get imagery"],
+      ["G then E", "Go to Explore and find"],
+      ["G then L", "Go to Label"],
+      ["G then D", "Go to Datasets"],
+      ["G then A", "Open the activity"],
+      ["Esc", "Close what is open"],
+    ],
+  },
+  {
+    where: "Labelling",
+    keys: [
+      ["Y or →", "Yes: the first class"],
+      ["N or ←", "No: the second class"],
+      ["1 – 9", "The class of that number"],
+      ["U or ↓", "Unsure"],
+      ["S", "Skip"],
+      ["Z or Backspace", "Undo, as often as you like"],
+      ["Enter", "Confirm several classes, or a page of nine"],
+    ],
+  },
+  {
+    where: "Results",
+    keys: [
+      ["Arrows", "Move among the pictures"],
+      ["Enter", "Open a picture"],
+      ["Space", "Select a picture"],
+    ],
+  },
+];
+
+export const GO: Readonly<Record<string, string>> = {
+  p: "/",
+  i: "/imagery",
+  e: "/explore",
+  l: "/tasks",
+  d: "/datasets",
+};
+
+/** Whether the key is for what has the focus, and not for the app. */
+export function typing(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
+}

@@ -1,0 +1,26 @@
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
+
+/** Deep water to shallow: enough contrast (4.5:1) for white text from shade 6 on. */
+const sea: MantineColorsTuple = [
+  "#e8f4f6",
+  "#d3e6ea",
+  "#a5ccd5",
+  "#74b1bf",
+  "#4d9aac",
+  "#2b7a8e",
+  "#236b7e",
+  "#1c5868",
+  "#1c4e5e",
+  "#0e3744",
+];
+
+export const theme = createTheme({
+  colors: { sea },
+  primaryColor: "sea",
+  primaryShade: { light: 7, dark: 5 },
+  autoContrast: true,
+  respectReducedMotion: true,
+  cursorType: "pointer",
+  defaultRadius: "md",
+  fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
+});

@@ -1,0 +1,164 @@
+/** Which chips may be shown at all, and how results are thinned out. */
+import { Button, Group, MultiSelect, NumberInput, SimpleGrid, Slider, Stack, Text, TextInput } from "@mantine/core";
+import { useDebouncedCallback } from "@mantine/hooks";
+import { useEffect, useState } from "react";
+import type { Schemas } from "../api/client";
+import classes from "./explore.module.css";
+import { type Box, type Change, filtered, type Query, readBox } from "./query";
+
+interface FiltersProps {
+  query: Query;
+  change: Change;
+  project: Schemas["ProjectFacts"] | undefined;
+}
+
+const number = new Intl.NumberFormat();
+
+const choices = (counts: Record<string, number>) =>
+  Object.entries(counts).map(([value, count]) => ({ value, label: `${value} (${number.format(count)})` }));
+
+export function Filters({ query, change, project }: FiltersProps) {
+  const layers = choices(project?.layers ?? {});
+  const folders = choices(project?.folders ?? {});
+  return (
+    <Stack gap="sm" className={classes.filters}>
+      <SimpleGrid cols={{ base: 1, sm: 2, lg: 4 }} spacing="sm">
+        <Dates dates={query.dates} onDates={(dates) => change({ dates })} />
+        {layers.length > 0 && (
+          <MultiSelect
+            label="Layers"
+            placeholder={query.layers.length ? "" : "All"}
+            data={layers}
+            value={[...query.layers]}
+            onChange={(layers) => change({ layers })}
+            searchable
+            clearable
+          />
+        )}
+        {folders.length > 0 && (
+          <MultiSelect
+            label="Folders"
+            placeholder={query.folders.length ? "" : "All"}
+            data={folders}
+            value={[...query.folders]}
+            onChange={(folders) => change({ folders })}
+            searchable
+            clearable
+          />
+        )}
+        {project?.box && <Place box={query.box} onBox={(box) => change({ box })} />}
+      </SimpleGrid>
+      {query.like.length > 0 && <Thinning query={query} change={change} />}
+      <Group>
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          disabled={!filtered(query)}
+          onClick={() => change({ dates: "", layers: [], folders: [], box: null })}
+        >
+          Clear all filters
+        </Button>
+      </Group>
+    </Stack>
+  );
+}
+
+const DATES = /^\d{4}(-\d\d){0,2}(\/\d{4}(-\d\d){0,2})?$/;
+
+function Dates({ dates, onDates }: { dates: string; onDates: (dates: string) => void }) {
+  const [text, setText] = useState(dates);
+  useEffect(() => setText(dates), [dates]);
+  const wrong = text !== "" && !DATES.test(text);
+  const commit = () => !wrong && text !== dates && onDates(text);
+  return (
+    <TextInput
+      label="Dates"
+      placeholder="2020-08 or 2020-08-16/2020-08-22"
+      value={text}
+      error={wrong && "Write a year, month or day, or two of them with / between."}
+      onChange={(event) => setText(event.currentTarget.value.trim())}
+      onBlur={commit}
+      onKeyDown={(event) => event.key === "Enter" && commit()}
+    />
+  );
+}
+
+/** The box in numbers, for those who cannot or need not draw it on the map. */
+function Place({ box, onBox }: { box: Box | null; onBox: (box: Box | null) => void }) {
+  const written = box?.join(", ") ?? "";
+  const [text, setText] = useState(written);
+  useEffect(() => setText(written), [written]);
+  const read = readBox(text);
+  const wrong = text.trim() !== "" && read === null;
+  const commit = () => {
+    if (!wrong && text !== written) onBox(read);
+  };
+  return (
+    <TextInput
+      label="Place"
+      placeholder="West, south, east, north"
+      value={text}
+      error={wrong && "Write four numbers in degrees: west, south, east, north."}
+      onChange={(event) => setText(event.currentTarget.value)}
+      onBlur={commit}
+      onKeyDown={(event) => event.key === "Enter" && commit()}
+    />
+  );
+}
+
+function Thinning({ query, change }: { query: Query; change: Change }) {
+  const later = useDebouncedCallback((part: Partial<Query>) => change(part, { replace: true }), 250);
+  const [diversity, setDiversity] = useState(query.diversity);
+  const [alike, setAlike] = useState(query.collapse ?? 1);
+  useEffect(() => setDiversity(query.diversity), [query.diversity]);
+  useEffect(() => setAlike(query.collapse ?? 1), [query.collapse]);
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 3 }} spacing="lg">
+      <div>
+        <Text size="sm" fw={500}>
+          Variety
+        </Text>
+        <Slider
+          thumbSize={24}
+          thumbProps={{ "aria-label": "Variety" }}
+          min={0}
+          max={1}
+          step={0.05}
+          value={diversity}
+          label={(value) => (value === 0 ? "Only likeness counts" : `${Math.round(value * 100)} %`)}
+          onChange={(value) => {
+            setDiversity(value);
+            later({ diversity: value });
+          }}
+        />
+      </div>
+      <div>
+        <Text size="sm" fw={500}>
+          Hide near-duplicates
+        </Text>
+        <Slider
+          thumbSize={24}
+          thumbProps={{ "aria-label": "Hide near-duplicates" }}
+          min={0}
+          max={20}
+          step={0.5}
+          value={(1 - alike) * 100}
+          label={(value) => (value === 0 ? "Show all" : `Hide what is ${100 - value} % alike or more`)}
+          onChange={(value) => {
+            setAlike(1 - value / 100);
+            later({ collapse: value === 0 ? null : 1 - value / 100 });
+          }}
+        />
+      </div>
+      <NumberInput
+        label="Most results"
+        min={10}
+        max={10_000}
+        step={500}
+        clampBehavior="blur"
+        value={query.most}
+        onChange={(value) => typeof value === "number" && value >= 10 && later({ most: value })}
+      />
+    </SimpleGrid>
+  );
+}

@@ -1,0 +1,125 @@
+/** The examples that the search goes by: like these, not like those. */
+import { ActionIcon, Button, FileButton, Group, Loader, Paper, Text } from "@mantine/core";
+import { IconPhotoPlus, IconX } from "@tabler/icons-react";
+import { type DragEvent, useState } from "react";
+import { BASE, thumbnailOf } from "../api/client";
+import { ACCEPT, dropped, uploadAll, usePaste } from "./examples";
+import classes from "./explore.module.css";
+import { type Change, type Example, type Query, type Sign, withExample, withoutExample } from "./query";
+
+const NAMES: Record<Sign, { title: string; add: string; empty: string }> = {
+  like: { title: "Like these", add: "Add a picture to find more like it", empty: "Drop, paste or choose a picture" },
+  unlike: { title: "Not like these", add: "Add a picture to find less like it", empty: "Optional" },
+};
+
+export const smallOf = (example: Example): string =>
+  "chip" in example
+    ? thumbnailOf(example.chip, 128)
+    : `${BASE}api/v1/examples/${encodeURIComponent(example.example)}/thumbnail?size=128`;
+
+export function Tray({ query, change }: { query: Query; change: Change }) {
+  const [waiting, setWaiting] = useState<Sign | null>(null);
+  const add = (sign: Sign, example: Example) => change((now) => withExample(now, sign, example));
+  const take = async (files: readonly File[], sign: Sign) => {
+    setWaiting(sign);
+    await uploadAll(files, (example) => add(sign, example));
+    setWaiting(null);
+  };
+  usePaste(take);
+  return (
+    <div className={classes.tray}>
+      {(["like", "unlike"] as const).map((sign) => (
+        <Side
+          key={sign}
+          sign={sign}
+          examples={query[sign]}
+          waiting={waiting === sign}
+          onFiles={(files) => take(files, sign)}
+          onChip={(chip) => add(sign, { chip })}
+          onRemove={(example) => change((now) => withoutExample(now, example))}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface SideProps {
+  sign: Sign;
+  examples: readonly Example[];
+  waiting: boolean;
+  onFiles: (files: File[]) => void;
+  onChip: (chip: string) => void;
+  onRemove: (example: Example) => void;
+}
+
+function Side({ sign, examples, waiting, onFiles, onChip, onRemove }: SideProps) {
+  const [over, setOver] = useState(false);
+  const { title, add, empty } = NAMES[sign];
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    setOver(false);
+    const { chips, files } = dropped(event.dataTransfer);
+    for (const chip of chips) onChip(chip);
+    if (files.length) onFiles(files);
+  };
+  return (
+    <Paper
+      component="section"
+      withBorder
+      className={classes.side}
+      data-sign={sign}
+      data-over={over || undefined}
+      aria-label={title}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={drop}
+    >
+      <Group gap={6} wrap="nowrap">
+        <Text size="sm" fw={600} className={classes.sign}>
+          {title}
+        </Text>
+        <FileButton onChange={onFiles} accept={ACCEPT} multiple>
+          {(props) => (
+            <Button
+              {...props}
+              size="compact-sm"
+              variant="light"
+              aria-label={add}
+              leftSection={<IconPhotoPlus size={16} />}
+            >
+              Add
+            </Button>
+          )}
+        </FileButton>
+        {waiting && <Loader size="xs" aria-label="Uploading" />}
+        {examples.length === 0 && !waiting && (
+          <Text size="sm" c="dimmed" truncate>
+            {empty}
+          </Text>
+        )}
+      </Group>
+      {examples.length > 0 && (
+        <ul className={classes.examples}>
+          {examples.map((example, at) => (
+            <li key={smallOf(example)}>
+              <img src={smallOf(example)} alt={`Example ${at + 1}`} width={56} height={56} />
+              <ActionIcon
+                size={24}
+                radius="xl"
+                variant="filled"
+                color="dark"
+                aria-label={`Remove example ${at + 1}`}
+                onClick={() => onRemove(example)}
+              >
+                <IconX size={14} />
+              </ActionIcon>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Paper>
+  );
+}

@@ -1,0 +1,63 @@
+/** What was found so far, as counted, with the curve of finds. */
+import { Group, Loader, Paper, SimpleGrid, Text, Title } from "@mantine/core";
+import { lazy, Suspense, useMemo } from "react";
+import type { Schemas } from "../api/client";
+import { count, many, percent } from "../app/words";
+
+const Chart = lazy(() => import("../widgets/Chart"));
+
+type Finds = Schemas["FindsSoFar"];
+
+export function Found({ finds, wanted }: { finds: Finds; wanted: string }) {
+  const [answers, found] = useMemo(() => {
+    const points = [[0, 0], ...finds.curve] as [number, number][];
+    return [points.map(([done]) => done), points.map(([, hits]) => hits)];
+  }, [finds.curve]);
+  const lines = useMemo(() => [{ name: `${wanted} found`, values: found }], [wanted, found]);
+  return (
+    <Paper withBorder p="md" component="section" aria-label="Found so far">
+      <Title order={3} size="h4" mb="sm">
+        Found so far
+      </Title>
+      <SimpleGrid cols={{ base: 2, sm: 4 }} mb="sm">
+        <Figure value={count(finds.found)} name={`of ${wanted}`} />
+        <Figure value={count(finds.labels)} name="clear answers" />
+        <Figure value={count(finds.unsure)} name="unsure" />
+        <Figure
+          value={finds.recent_share === null ? "–" : percent(finds.recent_share)}
+          name={finds.window ? `of the last ${count(finds.window)} were finds` : "of the last were finds"}
+        />
+      </SimpleGrid>
+      {finds.labels === 0 ? (
+        <Text c="dimmed">The curve begins with the first answer.</Text>
+      ) : (
+        <Suspense fallback={<Loader aria-label="Loading the chart" />}>
+          <Chart
+            label={`${many(finds.found, "find")} in ${many(finds.labels, "answer")}`}
+            x={answers}
+            lines={lines}
+            xName="answers"
+            yName="finds"
+            height={220}
+          />
+          <Text size="sm" c="dimmed">
+            While it climbs, there is more to find. When it lies flat, the finds run out.
+          </Text>
+        </Suspense>
+      )}
+    </Paper>
+  );
+}
+
+const Figure = ({ value, name }: { value: string; name: string }) => (
+  <div>
+    <Text fz={26} fw={650} lh={1.1}>
+      {value}
+    </Text>
+    <Group gap={4}>
+      <Text size="sm" c="dimmed">
+        {name}
+      </Text>
+    </Group>
+  </div>
+);

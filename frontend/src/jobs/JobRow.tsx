@@ -1,0 +1,111 @@
+/** One job: what it is, how far, what went wrong, and what can be done about it. */
+import { ActionIcon, Badge, Button, Group, Paper, Progress, Stack, Text } from "@mantine/core";
+import { IconDownload, IconX } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
+import { BASE } from "../api/client";
+import { useMay } from "../app/who";
+import { momentOf, percent, sentence } from "../app/words";
+import { useCancelJob, useStartJob } from "./useJobs";
+import { isOpen, type Job, nameOf, shareOf, standing } from "./words";
+
+const COLOURS = { waiting: "gray", running: "sea", done: "green", failed: "red", cancelled: "gray" } as const;
+
+/** The clock, once a second while somebody looks at something that runs. */
+function useNow(runs: boolean): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!runs) return;
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [runs]);
+  return now;
+}
+
+export function JobRow({ job }: { job: Job }) {
+  const curator = useMay("curator");
+  const now = useNow(job.state === "running");
+  const share = shareOf(job);
+  const state = job.state ?? "waiting";
+  return (
+    <Paper withBorder p="sm" component="article" aria-label={nameOf(job.kind)}>
+      <Stack gap={6}>
+        <Group justify="space-between" wrap="nowrap" gap="xs">
+          <Text fw={600} truncate>
+            {nameOf(job.kind)}
+          </Text>
+          <Group gap="xs" wrap="nowrap">
+            <Badge color={COLOURS[state]} variant="light" tt="none">
+              {state === "running" && share !== null ? percent(share) : state}
+            </Badge>
+            {isOpen(job) && curator && <Cancel job={job} />}
+          </Group>
+        </Group>
+        {isOpen(job) && (
+          <Progress
+            value={share === null ? 100 : share * 100}
+            animated={share === null && state === "running"}
+            striped={share === null}
+            aria-label={`${nameOf(job.kind)}, progress`}
+          />
+        )}
+        <Text size="sm" c={state === "failed" ? "red" : "dimmed"}>
+          {standing(job, now)}
+        </Text>
+        {job.hint && <Text size="sm">{sentence(job.hint)}</Text>}
+        <Group justify="space-between" gap="xs">
+          <Text size="xs" c="dimmed">
+            {momentOf(job.finished ?? job.started ?? job.created)}
+          </Text>
+          <Next job={job} />
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}
+
+function Cancel({ job }: { job: Job }) {
+  const cancel = useCancelJob();
+  return (
+    <ActionIcon
+      variant="subtle"
+      color="gray"
+      aria-label={`Cancel: ${nameOf(job.kind)}`}
+      title="Cancel"
+      loading={cancel.isPending}
+      onClick={() => cancel.mutate(job.id)}
+    >
+      <IconX size={18} aria-hidden />
+    </ActionIcon>
+  );
+}
+
+/** Fetch what it made, or begin it again: what was finished before is not done twice. */
+function Next({ job }: { job: Job }) {
+  const again = useStartJob();
+  const curator = useMay("curator");
+  if (job.kind === "export" && job.state === "done")
+    return (
+      <Button
+        component="a"
+        href={`${BASE}api/v1/jobs/${job.id}/file`}
+        download
+        size="compact-sm"
+        variant="light"
+        leftSection={<IconDownload size={14} aria-hidden />}
+      >
+        Download
+      </Button>
+    );
+  if (curator && (job.state === "failed" || job.state === "cancelled"))
+    return (
+      <Button
+        size="compact-sm"
+        variant="default"
+        loading={again.isPending}
+        onClick={() => again.mutate({ kind: job.kind, parameters: job.parameters ?? {} })}
+      >
+        {job.state === "failed" ? "Try again" : "Go on"}
+      </Button>
+    );
+  return null;
+}

@@ -1,0 +1,67 @@
+/** The jobs of the project: the newest, live; and how one is begun and called off. */
+import { notifications } from "@mantine/notifications";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
+import { api, get } from "../api/client";
+import { type Message, useLive } from "../api/live";
+import { send } from "../app/ask";
+import { isOpen, type Job, nameOf } from "./words";
+
+const LOOK_MS = 15_000; // the WebSocket tells sooner; this is for when it is not there
+
+export function useJobs(limit = 30) {
+  return useQuery({
+    queryKey: ["jobs", limit],
+    queryFn: () => get(api.GET("/api/v1/jobs", { params: { query: { limit } } })),
+    refetchInterval: ({ state }) => (state.data?.jobs.some(isOpen) ? LOOK_MS : false),
+  });
+}
+
+/** One job, for who waits for it. */
+export const useJob = (id: string | null) =>
+  useQuery({
+    queryKey: ["jobs", "one", id],
+    queryFn: () => get(api.GET("/api/v1/jobs/{job}", { params: { path: { job: id as string } } })),
+    enabled: id !== null,
+    refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? LOOK_MS : false),
+  });
+
+/** Whatever a job that has ended may have changed is looked at again. */
+export function useJobNews() {
+  const queries = useQueryClient();
+  useLive(
+    useCallback(
+      (message: Message) => {
+        if (message.type !== "job" || isOpen(message.job as Job)) return;
+        for (const key of ["project", "chips", "map", "encoders", "datasets", "tasks"])
+          queries.invalidateQueries({ queryKey: [key] });
+      },
+      [queries],
+    ),
+  );
+}
+
+export interface NewJob {
+  kind: string;
+  parameters: Record<string, unknown>;
+}
+
+/** Begin a job. Twice by accident is once: the id is the client's. */
+export function useStartJob(told = true) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (job: NewJob) => send<Job>("POST", "api/v1/jobs", { id: crypto.randomUUID(), ...job }),
+    onSuccess: (job) => {
+      queries.invalidateQueries({ queryKey: ["jobs"] });
+      if (told) notifications.show({ title: `${nameOf(job.kind)}: begun`, message: "Activity shows how far it is." });
+    },
+  });
+}
+
+export function useCancelJob() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (job: string) => get(api.POST("/api/v1/jobs/{job}/cancel", { params: { path: { job } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
+  });
+}

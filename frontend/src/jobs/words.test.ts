@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { type Job, nameOf, secondsLeft, shareOf, standing } from "./words";
+
+const START = Date.parse("2026-11-21T10:00:00Z");
+const job = (change: Partial<Job>): Job =>
+  ({
+    id: "12345678",
+    kind: "download",
+    state: "running",
+    done: 0,
+    total: null,
+    parameters: {},
+    created: "2026-11-21T10:00:00Z",
+    started: "2026-11-21T10:00:00Z",
+    ...change,
+  }) as Job;
+
+test("the time left follows from the pace so far", () =>
+  expect(secondsLeft(job({ done: 25, total: 100 }), START + 60_000)).toBeCloseTo(180));
+test("too early to tell is not told", () => {
+  expect(secondsLeft(job({ done: 1, total: 100 }), START + 60_000)).toBeNull();
+  expect(secondsLeft(job({ done: 50, total: 100 }), START + 1000)).toBeNull();
+  expect(secondsLeft(job({ done: 50 }), START + 60_000)).toBeNull();
+});
+test("more than all is all", () => expect(shareOf({ done: 12, total: 10 })).toBe(1));
+test("a failure is told in the server's words", () =>
+  expect(standing(job({ state: "failed", error: "the disk is full" }), START)).toBe("The disk is full."));
+test("what runs says how far it is", () => {
+  expect(standing(job({ done: 25, total: 100 }), START + 60_000)).toBe("25 of 100, about 3 minutes left");
+  expect(standing(job({ done: 0 }), START)).toBe("Begun");
+});
+test("what is done says what came of it", () =>
+  expect(standing(job({ state: "done", result: { chips: 1200 } }), START)).toBe("Done: 1,200 chips"));
+test("an unknown kind keeps its name", () => expect(nameOf("distil")).toBe("Distil"));

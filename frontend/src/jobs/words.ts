@@ -1,0 +1,60 @@
+/** What a job is, says and will still take, in words. */
+import type { Schemas } from "../api/client";
+import { count, duration, many, sentence } from "../app/words";
+
+export type Job = Schemas["Job"];
+
+const NAMES: Readonly<Record<string, string>> = {
+  download: "Get imagery",
+  import: "Import pictures",
+  embed: "Embed chips",
+  export: "Make a dataset",
+  layout: "Lay out the map of what looks alike",
+  demo: "Open the demo",
+  train: "Train an encoder",
+};
+
+export const nameOf = (kind: string): string => NAMES[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1);
+
+export const isOpen = (job: Pick<Job, "state">): boolean => job.state === "waiting" || job.state === "running";
+
+/** 0 to 1, or null while nobody knows how much there is. */
+export const shareOf = (job: Pick<Job, "done" | "total">): number | null =>
+  job.total ? Math.min(1, (job.done ?? 0) / job.total) : null;
+
+/** Seconds left if it goes on as until now; null while that would be a guess. */
+export function secondsLeft(job: Job, now: number): number | null {
+  const share = shareOf(job);
+  if (job.state !== "running" || !job.started || share === null || share < 0.02) return null;
+  const spent = (now - Date.parse(job.started)) / 1000;
+  return spent < 2 ? null : (spent / share) * (1 - share);
+}
+
+/** How it stands, in one sentence. */
+export function standing(job: Job, now: number): string {
+  switch (job.state) {
+    case "waiting":
+      return "Waiting for its turn";
+    case "running": {
+      const left = secondsLeft(job, now);
+      const done = job.total
+        ? `${count(job.done ?? 0)} of ${count(job.total)}`
+        : job.done
+          ? `${count(job.done)} so far`
+          : "Begun";
+      return left === null ? done : `${done}, about ${duration(left)} left`;
+    }
+    case "done":
+      return `Done${outcome(job)}`;
+    case "cancelled":
+      return "Cancelled. What was finished before is kept.";
+    default:
+      return sentence(job.error || "It failed");
+  }
+}
+
+function outcome({ result = {} }: Job): string {
+  const number = (name: string) => (typeof result[name] === "number" ? (result[name] as number) : null);
+  const made = number("added") ?? number("chips") ?? number("embedded") ?? number("vectors") ?? number("total");
+  return made === null ? "" : `: ${many(made, "chip")}`;
+}

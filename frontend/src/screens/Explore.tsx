@@ -1,0 +1,170 @@
+/** Explore and find: the grid, what is alike, where and when are four views of one query and one selection. */
+import { Button, Chip, Collapse, Group, SegmentedControl, Slider, Text, Title, Tooltip } from "@mantine/core";
+import { useDisclosure, useMediaQuery } from "@mantine/hooks";
+import { IconAdjustments, IconLink } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, get } from "../api/client";
+import { tell } from "../app/tell";
+import { ChipDrawer } from "../explore/ChipDrawer";
+import { useDemoList } from "../explore/demo";
+import classes from "../explore/explore.module.css";
+import { Filters } from "../explore/Filters";
+import { type List, useList } from "../explore/items";
+import { type Change, filtered, type Query, SIZES, useExplore, VIEWS, type View } from "../explore/query";
+import { Results } from "../explore/Results";
+import { SelectionBar } from "../explore/SelectionBar";
+import { MOST_SELECTED, useSelection } from "../explore/selection";
+import { Tray } from "../explore/Tray";
+import { useViews } from "../explore/Views";
+
+const NAMES: Record<View, string> = { likeness: "Likeness", world: "Map", time: "Time" };
+
+export default function Explore() {
+  const [query, change] = useExplore();
+  const real = useList(query);
+  const list = useDemoList() ?? real;
+  const selection = useSelection();
+  const project = useQuery({ queryKey: ["project"], queryFn: () => get(api.GET("/api/v1/project")) });
+  const [filters, { toggle }] = useDisclosure(filtered(query));
+  const narrow = useMediaQuery("(max-width: 62em)") ?? false;
+  const [single, setSingle] = useState<View | "grid">("grid"); // the one view that a narrow screen shows
+  const shown = narrow ? VIEWS.filter((view) => view === single) : query.views;
+  const views = useViews({ query, change, list, selection, shown });
+  const results = <Results query={query} change={change} list={list} selection={selection} />;
+  const all = async () => selection.set(await list.ids(0, MOST_SELECTED));
+
+  return (
+    <div className={classes.page}>
+      <Title order={2} size="h3" className={classes.title}>
+        Explore and find
+      </Title>
+      <Tray query={query} change={change} />
+      <Group gap="sm">
+        <Button
+          size="compact-sm"
+          variant={filtered(query) ? "light" : "default"}
+          leftSection={<IconAdjustments size={16} />}
+          aria-expanded={filters}
+          onClick={toggle}
+        >
+          {filtered(query) ? "Filters (on)" : "Filters"}
+        </Button>
+        <Count list={list} query={query} />
+        <Group gap="sm" ml="auto">
+          {narrow ? null : <ViewToggles query={query} change={change} />}
+          <Density query={query} change={change} />
+          <CopyLink />
+        </Group>
+      </Group>
+      <Collapse expanded={filters}>
+        <Filters query={query} change={change} project={project.data} />
+      </Collapse>
+      {narrow ? (
+        <>
+          <SegmentedControl
+            value={single}
+            onChange={(value) => setSingle(value as View | "grid")}
+            aria-label="View"
+            fullWidth
+            data={[{ value: "grid", label: "Grid" }, ...VIEWS.map((view) => ({ value: view, label: NAMES[view] }))]}
+          />
+          <div className={classes.single} data-view={single}>
+            {single === "grid" ? results : views[single]}
+          </div>
+        </>
+      ) : (
+        <div className={classes.views} data-beside={(views.likeness || views.world) && true}>
+          <div className={classes.grid}>{results}</div>
+          {(views.likeness || views.world) && (
+            <div className={classes.beside}>
+              {views.likeness && <section aria-label="Map of likeness">{views.likeness}</section>}
+              {views.world && <section aria-label="World map">{views.world}</section>}
+            </div>
+          )}
+          {views.time && (
+            <section className={classes.below} aria-label="Timeline">
+              {views.time}
+            </section>
+          )}
+        </div>
+      )}
+      <SelectionBar selection={selection} change={change} onSelectAll={list.total > 0 ? all : null} />
+      <ChipDrawer chip={query.chip} change={change} selection={selection} />
+    </div>
+  );
+}
+
+const number = new Intl.NumberFormat();
+
+function Count({ list, query }: { list: List; query: Query }) {
+  const found = list.found;
+  const text = list.loading
+    ? "…"
+    : found
+      ? `${number.format(list.total)} most alike of ${number.format(found.searched)} chips`
+      : `${number.format(list.total)} chips${filtered(query) ? " pass the filters" : ""}`;
+  const waiting = found?.waiting ? `, ${number.format(found.waiting)} have no vector yet` : "";
+  return (
+    <Text size="sm" role="status" style={{ opacity: list.fresh ? 1 : 0.6 }}>
+      {text}
+      {waiting}
+    </Text>
+  );
+}
+
+function ViewToggles({ query, change }: { query: Query; change: Change }) {
+  return (
+    <Chip.Group
+      multiple
+      value={[...query.views]}
+      onChange={(views) => change({ views: VIEWS.filter((view) => views.includes(view)) }, { replace: true })}
+    >
+      <Group gap={6} role="group" aria-label="Views beside the grid">
+        {VIEWS.map((view) => (
+          <Chip key={view} value={view} size="xs">
+            {NAMES[view]}
+          </Chip>
+        ))}
+      </Group>
+    </Chip.Group>
+  );
+}
+
+function Density({ query, change }: { query: Query; change: Change }) {
+  return (
+    <Slider
+      w={110}
+      thumbSize={20}
+      thumbProps={{ "aria-label": "Size of the pictures" }}
+      min={SIZES.least}
+      max={SIZES.most}
+      step={4}
+      label={null}
+      value={query.size}
+      onChange={(size) => change({ size }, { replace: true })}
+    />
+  );
+}
+
+function CopyLink() {
+  const [copied, setCopied] = useState(false);
+  const copy = () =>
+    navigator.clipboard.writeText(window.location.href).then(
+      () => setCopied(true),
+      () => tell(new Error("The link could not be copied. It is the address of this page.")),
+    );
+  return (
+    <Tooltip label="The link shows the same query, filters and views to others">
+      <Button
+        size="compact-sm"
+        variant="default"
+        leftSection={<IconLink size={16} />}
+        onClick={copy}
+        onBlur={() => setCopied(false)}
+      >
+        {copied ? "Copied" : "Copy link"}
+      </Button>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,39 @@
+/** Labelling: one question, one picture after the other. */
+import { Alert, Button, Loader, Stack } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "wouter";
+import { api, type Fault, get } from "../api/client";
+import { useMay, useMe } from "../app/who";
+import { Labelling } from "../label/Labelling";
+import { useLabelQueue } from "../label/useLabelQueue";
+
+export default function Label() {
+  const { task = "" } = useParams();
+  const me = useMe();
+  const may = useMay("annotator");
+  const found = useQuery({
+    queryKey: ["task", task],
+    queryFn: () => get(api.GET("/api/v1/tasks/{task}", { params: { path: { task } } })),
+    refetchInterval: 30_000,
+  });
+  const queue = useLabelQueue(task, may ? me.data?.person.id : undefined);
+
+  if (found.isError && !found.data) {
+    const { message, hint } = found.error as Fault;
+    return (
+      <Stack align="start">
+        <Alert color="red" title={message}>
+          {hint}
+        </Alert>
+        <Button component={Link} href="/tasks">
+          All tasks
+        </Button>
+      </Stack>
+    );
+  }
+  if (me.data && !may) {
+    return <Alert title="You may look, but not label">Ask an owner of the project for the role of annotator.</Alert>;
+  }
+  if (!found.data || !queue) return <Loader aria-label="Loading the task" />;
+  return <Labelling key={task} state={found.data} queue={queue} />;
+}

@@ -1,0 +1,216 @@
+/** A second look: where people disagree, where the model does, and the certified check. */
+import "../label/review.css";
+import { Alert, Button, Group, Progress, Select, Skeleton, Stack, Tabs, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { type ReactNode, useEffect, useState } from "react";
+import { Link, useParams, useSearchParams } from "wouter";
+import { api, Fault, get } from "../api/client";
+import { useMay, useMe } from "../app/who";
+import { type Case, Cases } from "../label/Cases";
+import { isYesNo } from "../label/hotkeys";
+import { findSuspects } from "../label/suspects";
+import type { Task } from "../label/types";
+import { many } from "../label/words";
+
+export default function Review() {
+  const { task: id = "" } = useParams();
+  const [params, setParams] = useSearchParams();
+  const me = useMe();
+  const curates = useMay("curator");
+  const found = useQuery({
+    queryKey: ["task", id],
+    queryFn: () => get(api.GET("/api/v1/tasks/{task}", { params: { path: { task: id } } })),
+  });
+  if (me.data && !curates) {
+    return <Alert title="Curators review">Ask an owner of the project for the role of curator.</Alert>;
+  }
+  if (found.isError && !found.data) return <Trouble error={found.error} />;
+  if (!found.data || !curates) return <Waiting />;
+  const { task } = found.data;
+  return (
+    <Stack>
+      <Group justify="space-between">
+        <Title order={2} size="h3">
+          Review: {task.question}
+        </Title>
+        <Button component={Link} href={`/tasks/${id}/label`} variant="default">
+          Label
+        </Button>
+      </Group>
+      <Tabs
+        value={params.get("show") ?? "disagreements"}
+        onChange={(show) => setParams({ show: show ?? "" }, { replace: true })}
+        keepMounted={false}
+      >
+        <Tabs.List mb="md">
+          <Tabs.Tab value="disagreements">Disagreements</Tabs.Tab>
+          <Tabs.Tab value="suspects">Suspected mistakes</Tabs.Tab>
+          <Tabs.Tab value="check">Certified check</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="disagreements">
+          <Disagreements task={task} />
+        </Tabs.Panel>
+        <Tabs.Panel value="suspects">
+          <Suspects task={task} />
+        </Tabs.Panel>
+        <Tabs.Panel value="check">
+          <Check task={task} />
+        </Tabs.Panel>
+      </Tabs>
+    </Stack>
+  );
+}
+
+function Disagreements({ task }: { task: Task }) {
+  const found = useQuery({
+    queryKey: ["disputed", task.id],
+    queryFn: () => get(api.GET("/api/v1/tasks/{task}/disputed", { params: { path: { task: task.id } } })),
+    // A list that changes under the hands would move the chip that is being decided.
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  const cases = found.data?.chips.map(
+    ({ chip, answers }): Case => ({ chip: chip.id, facts: chip, answers: Object.values(answers), because: "" }),
+  );
+  const total = found.data?.total ?? 0;
+  return (
+    <Found error={found.error} cases={cases} task={task} again={() => found.refetch()}>
+      {(task.opinions ?? 1) > 1
+        ? "Where several people answered, they agree, or somebody had the last word."
+        : "This task asks one person about each picture, so that hardly anybody can disagree. Two or more opinions show how sure a class is."}
+      {total > (cases?.length ?? 0) && ` ${total} in all.`}
+    </Found>
+  );
+}
+
+function Suspects({ task }: { task: Task }) {
+  const [wanted, setWanted] = useState(task.classes[0] ?? "");
+  const found = useQuery({
+    queryKey: ["suspects", task.id, wanted],
+    queryFn: () => findSuspects(task, wanted),
+    retry: false,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  const facts = useFacts(found.data?.map(({ chip }) => chip) ?? []);
+  const cases = found.data?.map(
+    ({ chip, answers, likely }): Case => ({
+      chip,
+      facts: facts[chip] ?? null,
+      answers,
+      because: likely
+        ? `The model thinks it is ${wanted}; people say it is not.`
+        : `People say it is ${wanted}; the model thinks it is not.`,
+    }),
+  );
+  return (
+    <Stack>
+      {!isYesNo(task) && (
+        <Select
+          label="Class"
+          data={task.classes}
+          value={wanted}
+          onChange={(name) => setWanted(name ?? wanted)}
+          allowDeselect={false}
+          maw={300}
+        />
+      )}
+      <Found key={wanted} error={found.error} cases={cases} task={task} again={() => found.refetch()}>
+        The model contradicts no label clearly. It learns from the same labels, so that this list finds slips, not views
+        that all share.
+      </Found>
+    </Stack>
+  );
+}
+
+function useFacts(ids: string[]) {
+  const { data } = useQuery({
+    queryKey: ["chips", "facts", ids],
+    queryFn: () => get(api.POST("/api/v1/chips/query", { body: { ids: ids.slice(0, 1000) } })),
+    enabled: ids.length > 0,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  return Object.fromEntries(data?.chips.map((chip) => [chip.id, chip]) ?? []);
+}
+
+interface FoundProps {
+  error: unknown;
+  cases: Case[] | undefined;
+  task: Task;
+  again: () => void;
+  /** What to say when there is nothing. */
+  children: ReactNode;
+}
+
+function Found({ error, cases, task, again, children }: FoundProps) {
+  if (error && !cases) return <Trouble error={error} />;
+  if (!cases) return <Waiting />;
+  if (cases.length === 0) {
+    return (
+      <Alert title="Nothing to decide">
+        {children}
+        <Button mt="sm" size="xs" variant="default" onClick={again} display="block">
+          Look again
+        </Button>
+      </Alert>
+    );
+  }
+  return <Cases task={task} cases={cases} />;
+}
+
+function Check({ task }: { task: Task }) {
+  const outlook = useQuery({
+    queryKey: ["task", task.id, "outlook"],
+    queryFn: () => get(api.GET("/api/v1/tasks/{task}/outlook", { params: { path: { task: task.id } } })),
+    retry: false,
+  });
+  if (outlook.error && !outlook.data) return <Trouble error={outlook.error} />;
+  if (!outlook.data) return <Waiting />;
+  const { audit, price, wanted } = outlook.data;
+  return (
+    <Stack maw={640} align="start">
+      <Text>
+        A certified check draws random pictures among those that nobody looked at. What people say of them proves how
+        much of “{wanted}” has been found, however the others were chosen.
+      </Text>
+      {audit ? (
+        <>
+          <Text fw={600}>{audit.sentence}</Text>
+          <Progress
+            w="100%"
+            value={(100 * audit.result.answered) / Math.max(1, audit.result.of)}
+            aria-label="Progress of the check"
+          />
+          <Text size="sm">
+            {audit.result.answered} of {many(audit.result.of, "drawn picture")} answered, {audit.result.hits} of them
+            {` ${wanted}`}.
+          </Text>
+          {!audit.complete && (
+            <Button component={Link} href={`/tasks/${task.id}/label`}>
+              Answer the rest
+            </Button>
+          )}
+        </>
+      ) : (
+        <Text>{price.sentence}</Text>
+      )}
+      <Button component={Link} href={`/tasks/${task.id}/insights`} variant="default">
+        {audit ? "All insights" : "Begin one on Insights"}
+      </Button>
+    </Stack>
+  );
+}
+
+function Waiting() {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), 200); // no flicker for what is there at once
+    return () => clearTimeout(timer);
+  }, []);
+  return slow ? <Skeleton height={300} aria-label="Loading" /> : null;
+}
+
+function Trouble({ error }: { error: unknown }) {
+  const { message, hint } = error instanceof Fault ? error : { message: String(error), hint: "" };
+  return <Alert title={message}>{hint}</Alert>;
+}

@@ -1,0 +1,53 @@
+/** For those whom the server does not know: an invitation, a sign-in link, or a token. */
+import { Alert, Button, Container, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
+import { useMutation } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, BASE, get } from "../api/client";
+
+const linked = () => decodeURIComponent(window.location.hash.slice(1));
+
+export function SignIn() {
+  const [secret, setSecret] = useState(linked);
+  const [name, setName] = useState("");
+  const signIn = useMutation({
+    mutationFn: async () => {
+      if (name.trim()) await get(api.POST("/api/v1/invites/accept", { body: { secret, name: name.trim() } }));
+      else await get(api.POST("/api/v1/session", { body: { token: secret } }));
+    },
+    onSuccess: () => window.location.replace(BASE), // the secret leaves the address, and everything starts anew
+  });
+  return (
+    <Container size={420} my="xl" component="main">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          signIn.mutate();
+        }}
+      >
+        <Stack>
+          <Title order={1} size="h2">
+            Sign in to Curator
+          </Title>
+          {signIn.error && <Alert color="red">{signIn.error.message}</Alert>}
+          <PasswordInput
+            label="Your link's secret or token"
+            description="What stands after # in your link, or a token that begins with cur_."
+            value={secret}
+            onChange={(event) => setSecret(event.currentTarget.value.trim())}
+            required
+          />
+          <TextInput
+            label="Your name"
+            description="Only if you were invited and are here for the first time."
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+            autoComplete="name"
+          />
+          <Button type="submit" loading={signIn.isPending} disabled={!secret}>
+            Sign in
+          </Button>
+        </Stack>
+      </form>
+    </Container>
+  );
+}

@@ -1,0 +1,1 @@
+"""Learning from imagery: encoders from unlabelled pictures. Needs the extra `train`."""

@@ -1,0 +1,61 @@
+"""Where a training stands, on disk: written beside, flushed and renamed, so that there is always a whole one.
+
+A checkpoint holds tensors, numbers and text, and is read with `weights_only`: opening a stranger's cannot run code.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from earthcurator.errors import BadInput, Conflict, StorageFailed
+
+FORMAT = 1
+NAME = "training.pt"
+
+
+def save(folder: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
+    """Replace the folder's checkpoint."""
+    path = folder / NAME
+    beside = path.with_suffix(".partial")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            torch.save({"format": FORMAT, "settings": settings, "state": state}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as exc:
+        raise StorageFailed(
+            f"the checkpoint {path} cannot be written: {exc.strerror or exc}", hint="free some space"
+        ) from exc
+
+
+def load(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """The state that was saved, or None when there is none. Raises Conflict when it was saved by another training."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    hint = f"to start again, remove {path}"
+    if not zipfile.is_zipfile(path):  # anything else torch would read as an older format, a bare pickle
+        raise BadInput(f"{path} is not a checkpoint, or it is cut short", hint=hint)
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as exc:
+        raise BadInput(f"{path} is not a checkpoint that Curator can read", hint=hint) from exc
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise BadInput(f"{path} is not a checkpoint of this version", hint=hint)
+    changed = [name for name in settings if found["settings"].get(name) != settings[name]]
+    if changed:
+        name = changed[0]
+        raise Conflict(
+            f"the training in {folder} was begun with {name} = {found['settings'].get(name)}, not {settings[name]}",
+            hint="continue it with the same settings, or use another checkpoint folder",
+        )
+    state: dict[str, Any] = found["state"]
+    return state

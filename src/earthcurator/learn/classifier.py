@@ -1,0 +1,164 @@
+"""Classes from vectors: a head on an encoder, with probabilities that mean what they say.
+
+A head is linear, or has one hidden layer. It is fitted on unit vectors with every class weighing the same, its
+probabilities are set to the right confidence on labels it was not fitted on, and it becomes a second output of the
+encoder's own ONNX graph: one file gives vectors and class scores, and its vectors stay those of the encoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional
+
+from earthcurator.encoders.onnx import SCORES
+from earthcurator.errors import BadEncoder
+from earthcurator.learn.evaluate import Labels, Vectors
+
+STRENGTH = 10.0
+"""Of the linear head: an L2 penalty of 1 / (2 strength), as scikit-learn's C."""
+_HIDDEN, _STEPS, _RATE, _DECAY, _DROP = 256, 300, 3e-3, 1e-3, 0.2  # of the head with a hidden layer
+_COLDEST, _HOTTEST = 0.05, 20.0
+_PREFIX = "classifier_"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """From unit vectors (n, d) to logits (n, classes): layers with ReLU between them."""
+
+    layers: tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
+    """Weights (in, out) and bias of each."""
+    temperature: float = 1.0
+    """Logits are divided by it: above 1 the head was surer than it had a right to be."""
+
+    def logits(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Before the temperature."""
+        rows = vectors
+        for number, (weights, bias) in enumerate(self.layers):
+            rows = (np.maximum(rows, 0) if number else rows) @ weights + bias
+        return rows
+
+    def probabilities(self, vectors: Vectors) -> NDArray[np.float32]:
+        """Of each class; rows add up to 1."""
+        return softmax(self.logits(vectors) / np.float32(self.temperature))
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows that add up to 1."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float32] = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def class_weights(labels: Labels, classes: int) -> Tensor:
+    """What a picture of each class counts, so that all classes count the same, and a picture 1 on average."""
+    counts = torch.from_numpy(np.bincount(labels, minlength=classes)).double()
+    return len(labels) / (classes * counts.clamp(min=1))
+
+
+def fit_head(vectors: Vectors, labels: Labels, classes: int, kind: Literal["linear", "mlp"], *, seed: int = 0) -> Head:
+    """The head that gives these unit vectors (n, d) their classes, 0 to classes - 1."""
+    rows, target = torch.from_numpy(np.ascontiguousarray(vectors)), torch.from_numpy(labels)
+    weights = class_weights(labels, classes)
+    layers = _fit_linear(rows, target, weights) if kind == "linear" else _fit_mlp(rows, target, weights, seed)
+    return Head(tuple((part.weight.detach().float().numpy().T, part.bias.detach().float().numpy()) for part in layers))
+
+
+def calibrated(head: Head, vectors: Vectors, labels: Labels) -> Head:
+    """The head with the temperature at which labels that it was not fitted on are likeliest.
+
+    Guo et al. 2017, On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599.
+    """
+    logits, target = torch.from_numpy(head.logits(vectors)).double(), torch.from_numpy(labels)
+    temperatures = np.geomspace(_COLDEST, _HOTTEST, 200)
+    losses = [float(functional.cross_entropy(logits / temperature, target)) for temperature in temperatures]
+    return Head(head.layers, float(temperatures[int(np.argmin(losses))]))
+
+
+def attach(encoder: bytes, head: Head, vectors_output: str) -> bytes:
+    """The encoder's ONNX file with `scores` (n, classes) as a second output; it had `vectors_output` before.
+
+    Raises BadEncoder for a file that has class scores already under other names than ours.
+    """
+    model = onnx.load_model_from_string(encoder)
+    graph = model.graph
+    _detach(graph)
+    if any(SCORES in node.output for node in graph.node):
+        raise BadEncoder("this model has an output `scores` of its own", hint="fine-tune another encoder")
+    at = f"{_PREFIX}in"
+    graph.node.extend(
+        [
+            helper.make_node("Cast", [vectors_output], [f"{_PREFIX}float"], to=TensorProto.FLOAT),
+            helper.make_node("Flatten", [f"{_PREFIX}float"], [f"{_PREFIX}flat"], axis=1),
+            helper.make_node("LpNormalization", [f"{_PREFIX}flat"], [at], axis=1, p=2),
+        ]
+    )
+    for number, (weights, bias) in enumerate(head.layers):
+        last = number == len(head.layers) - 1
+        divisor = np.float32(head.temperature if last else 1)
+        names = [f"{_PREFIX}{number}_{what}" for what in ("weights", "bias", "out", "bent")]
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(weights / divisor), names[0]))
+        graph.initializer.append(numpy_helper.from_array(bias / divisor, names[1]))
+        graph.node.append(helper.make_node("Gemm", [at, *names[:2]], [names[2]]))
+        if not last:
+            graph.node.append(helper.make_node("Relu", [names[2]], [names[3]]))
+        at = names[2] if last else names[3]
+    graph.node.append(helper.make_node("Softmax", [at], [SCORES], axis=1))
+    graph.output.append(
+        helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, ["n", int(head.layers[-1][1].shape[0])])
+    )
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _detach(graph: onnx.GraphProto) -> None:
+    """Take off a head that `attach` put on: a classifier can be fine-tuned again."""
+    ours = [node for node in graph.node if any(name.startswith(_PREFIX) for name in (*node.input, *node.output))]
+    for node in ours:
+        graph.node.remove(node)
+    for tensor in [tensor for tensor in graph.initializer if tensor.name.startswith(_PREFIX)]:
+        graph.initializer.remove(tensor)
+    if ours:
+        for output in [output for output in graph.output if output.name == SCORES]:
+            graph.output.remove(output)
+
+
+def _fit_linear(rows: Tensor, target: Tensor, weights: Tensor) -> list[nn.Linear]:
+    """Multinomial logistic regression by L-BFGS, from zero: there is one answer."""
+    layer = nn.Linear(rows.shape[1], len(weights), dtype=torch.float64)
+    for part in (layer.weight, layer.bias):
+        nn.init.zeros_(part)
+    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+    given = rows.double()
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        fit = functional.cross_entropy(layer(given), target, weights, reduction="none").sum()
+        loss = fit + layer.weight.square().sum() / (2 * STRENGTH)
+        loss.backward()
+        return float(loss.detach())
+
+    optimizer.step(closure)
+    return [layer]
+
+
+def _fit_mlp(rows: Tensor, target: Tensor, weights: Tensor, seed: int) -> list[nn.Linear]:
+    """One hidden layer with dropout, all vectors in every step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        first, last = nn.Linear(rows.shape[1], _HIDDEN), nn.Linear(_HIDDEN, len(weights))
+        body = nn.Sequential(first, nn.ReLU(), nn.Dropout(_DROP), last)
+        optimizer = torch.optim.AdamW(body.parameters(), lr=_RATE, weight_decay=_DECAY)
+        for _ in range(_STEPS):
+            loss = functional.cross_entropy(body(rows), target, weights.float())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return [first, last]

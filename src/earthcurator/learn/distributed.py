@@ -1,0 +1,45 @@
+"""One training on several GPUs or machines, when it is started by `torchrun`; otherwise one process that is all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """This process among those that train together."""
+
+    rank: int
+    """Its number; 0 measures, writes and reports."""
+    count: int
+    """How many there are."""
+    device: torch.device
+    """What it computes on."""
+
+    def shared(self, module: nn.Module) -> nn.Module:
+        """The module with its gradients averaged over all processes."""
+        return nn.parallel.DistributedDataParallel(module) if self.count > 1 else module
+
+    def agree(self, numbers: list[float]) -> list[float]:
+        """What the first process says, for decisions that all must take alike."""
+        if self.count == 1:
+            return numbers
+        said = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        distributed.broadcast(said, src=0)
+        return [float(number) for number in said.tolist()]
+
+
+def join(device: str | None = None) -> Process:
+    """This process. `device` is torch's name for one; without it a GPU is used where there is one."""
+    cuda = torch.cuda.is_available() if device is None else device.startswith("cuda")
+    if not distributed.is_torchelastic_launched():
+        return Process(0, 1, torch.device(device or ("cuda" if cuda else "cpu")))
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if cuda else "gloo")
+    own = torch.device("cuda", distributed.get_node_local_rank()) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(own)
+    return Process(distributed.get_rank(), distributed.get_world_size(), own)

@@ -1,0 +1,176 @@
+"""Adapt a trunk to labels: the last part of it, or all, behind a linear head that is fitted first.
+
+The head comes first so that the trunk is not torn about by a head that knows nothing (Kumar et al. 2022,
+https://arxiv.org/abs/2202.10054). Batch normalisations keep the statistics they have: batches of few labels know less.
+What comes out is a trunk; its classifier is fitted afterwards on the vectors of the exported encoder, as for any other
+(`earthcurator.learn.classifier`).
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from earthcurator.errors import BadInput
+from earthcurator.learn.classifier import class_weights, fit_head
+from earthcurator.learn.evaluate import Labels
+from earthcurator.learn.feed import Read, Source, batches, check_differ, epoch_order, read
+from earthcurator.learn.quality import features
+from earthcurator.learn.views import Views, as_planes
+
+log = logging.getLogger(__name__)
+
+LAST_PART = 1 / 3
+"""Share of a trunk's layers, the last ones, that partial fine-tuning changes."""
+_WARM_UP = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """How to adapt a trunk."""
+
+    views: Views
+    share: float = 1.0
+    """Of the trunk's layers, from the last: 1 for all."""
+    epochs: int = 20
+    seconds: float | None = None
+    """Not longer than this, whatever epochs are left."""
+    batch: int = 32
+    rate: float = 3e-4
+    head_rate: float = 3e-3
+    weight_decay: float = 1e-3
+    seed: int = 0
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 2 or (self.seconds is not None and not self.seconds > 0):
+            raise BadInput(
+                f"{self.epochs} epochs of batches of {self.batch} in {self.seconds} seconds teach nothing",
+                hint="use at least 1 epoch, batches of 2 or more, and more than 0 seconds",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """What came of it."""
+
+    trunk: nn.Module
+    """In evaluation mode, with the weights that did best on the pictures that chose."""
+    epochs: int
+    losses: tuple[float, ...]
+    """On the pictures that chose: before the first epoch, then after each."""
+
+
+def adapt(
+    source: Source,
+    trunk: nn.Module,
+    teaching: Mapping[str, int],
+    choosing: Mapping[str, int],
+    classes: int,
+    lesson: Lesson,
+    *,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    stop: Callable[[], bool] = lambda: False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Adapted:
+    """Fine-tune a copy of the trunk on `teaching`, picture id → class; `choosing` says which epoch was best.
+
+    Ends early when `stop` says so, or the time is over; what was best so far is kept.
+    """
+    trunk = copy.deepcopy(trunk).cpu().eval()
+    size = lesson.views.size
+    seen, asked = read(source, list(teaching), size), read(source, list(choosing), size)
+    check_differ(seen.pixels, len(teaching))
+    known, truth = _classes_of(seen, teaching), torch.from_numpy(_classes_of(asked, choosing))
+    model = _Classifier(trunk, _first_head(trunk, seen, known, classes))
+    weights = class_weights(known, classes).float()
+    optimizer = torch.optim.AdamW(_groups(model, lesson), weight_decay=lesson.weight_decay)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    questions, best, ids = as_planes(torch.from_numpy(asked.pixels)), copy.deepcopy(trunk.state_dict()), seen.ids
+    losses = [_loss(model, questions, truth, weights)]
+    total = lesson.epochs * max(1, -(-len(ids) // lesson.batch))
+    generator, begun, step = torch.Generator().manual_seed(lesson.seed), clock(), 0
+    for epoch in range(lesson.epochs):
+        order = epoch_order(len(ids), seed=lesson.seed, epoch=epoch)
+        parts = [[ids[place] for place in order[at : at + lesson.batch]] for at in range(0, len(ids), lesson.batch)]
+        for batch in batches(source, parts, size, threads=lesson.threads):
+            spent = 0.0 if lesson.seconds is None else (clock() - begun) / lesson.seconds
+            if spent >= 1 or stop():
+                return Adapted(_with(trunk, best), epoch, tuple(losses))
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate * _slope(max(step / total, spent))
+            view = lesson.views.one(as_planes(torch.from_numpy(batch.pixels)), generator)
+            target = torch.from_numpy(_classes_of(batch, teaching))
+            loss = functional.cross_entropy(model(view), target, weights)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            step += 1
+            progress(step, total)
+        losses.append(_loss(model, questions, truth, weights))
+        log.info("epoch %s of fine-tuning: loss %.4f", epoch + 1, losses[-1])
+        if losses[-1] <= min(losses):
+            best = copy.deepcopy(trunk.state_dict())
+    return Adapted(_with(trunk, best), lesson.epochs, tuple(losses))
+
+
+class _Classifier(nn.Module):
+    """The trunk's features at length one, and a linear head on them."""
+
+    def __init__(self, trunk: nn.Module, head: nn.Linear) -> None:
+        super().__init__()
+        self.trunk, self.head = trunk, head
+
+    def forward(self, planes: Tensor) -> Tensor:
+        logits: Tensor = self.head(functional.normalize(self.trunk(planes), dim=1))
+        return logits
+
+
+def _first_head(trunk: nn.Module, seen: Read, known: Labels, classes: int) -> nn.Linear:
+    found = features(trunk, as_planes(torch.from_numpy(seen.pixels)), torch.device("cpu"))
+    ((weights, bias),) = fit_head(functional.normalize(found, dim=1).numpy(), known, classes, "linear").layers
+    head = nn.Linear(found.shape[1], classes)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(np.ascontiguousarray(weights.T)))
+        head.bias.copy_(torch.from_numpy(bias))
+    return head
+
+
+def _groups(model: _Classifier, lesson: Lesson) -> list[dict[str, object]]:
+    """What learns: the head, and the last part of the trunk; the rest is held."""
+    layers = list(model.trunk.parameters())
+    held = len(layers) - max(1, round(lesson.share * len(layers)))
+    for number, layer in enumerate(layers):
+        layer.requires_grad_(number >= held)
+    return [
+        {"params": layers[held:], "lr": lesson.rate},
+        {"params": list(model.head.parameters()), "lr": lesson.head_rate},
+    ]
+
+
+def _classes_of(pictures: Read, classes: Mapping[str, int]) -> Labels:
+    return np.array([classes[name] for name in pictures.ids], np.int64)
+
+
+@torch.no_grad()
+def _loss(model: _Classifier, planes: Tensor, truth: Tensor, weights: Tensor) -> float:
+    logits = torch.cat([model(part) for part in planes.split(128)])
+    return float(functional.cross_entropy(logits, truth, weights))
+
+
+def _slope(done: float) -> float:
+    """Up, then down to nearly nothing."""
+    return max(0.01, min(done / _WARM_UP, (1 - done) / (1 - _WARM_UP), 1.0))
+
+
+def _with(trunk: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    trunk.load_state_dict(dict(weights))
+    return trunk.requires_grad_(False).eval()

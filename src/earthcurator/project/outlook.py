@@ -1,0 +1,158 @@
+"""How a search goes, for one class of a task: what was found, whether one may stop, and the certified check.
+
+Only answers of people count, each chip once and in the order of their answers. Chips that a check drew are no part of
+the search, and what was imported was never searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from earthcurator.active.audit import AuditPlan, AuditResult, Price, audit_bound, audit_price, plan_audit
+from earthcurator.active.stopping import AIM, Advice, Finds, advice, finds
+from earthcurator.errors import BadInput, Conflict
+from earthcurator.labels.fold import NOTHING_SAID, ChipState
+from earthcurator.models import Label
+from earthcurator.project.learner import Known, Learner, said
+from earthcurator.store.sql import Rounds, Tasks
+
+FIRST = 1e9
+"""Priority of the chips of a check: before everything else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How the search for one class goes."""
+
+    wanted: str
+    """The class."""
+    strategy: str
+    finds: Finds
+    advice: Advice
+    audit: AuditResult | None
+    """What the newest certified check proves so far."""
+    price: Price
+    """What a (further) check costs that can prove 95 % recall, if everything is found."""
+
+
+class Search:
+    """The search for one class of a task."""
+
+    def __init__(self, learner: Learner, store: Tasks, rounds: Rounds, wanted: str | None = None) -> None:
+        name = wanted or learner.wanted[0]
+        if name not in learner.task.classes:
+            raise BadInput(
+                f"{name} is no class of this task", hint=f"its classes are {', '.join(learner.task.classes)}"
+            )
+        if name not in learner.wanted:
+            name = learner.wanted[0]  # of two classes the other one is what is left
+        self.wanted = name
+        self._learner, self._store, self._rounds = learner, store, rounds
+
+    def outlook(self) -> Outlook:
+        """How it goes now."""
+        states = self._learner.states()
+        audits = self._audits()
+        drawn = self._learner.drawn()
+        answers = [answer for chip, answer in self._in_order(states) if chip not in drawn]
+        found = sum(self._answer(state) is True for state in states.values())
+        checked = self._checked(audits[0][1], states) if audits else None
+        unlabelled = self._store.counts(self._learner.task.id).chips - sum(bool(said(each)) for each in states.values())
+        return Outlook(
+            wanted=self.wanted,
+            strategy=self._learner.strategy,
+            finds=finds(answers),
+            advice=advice(answers, checked) if unlabelled else _nothing_left(found),
+            audit=checked,
+            price=audit_price(unlabelled, found, target_recall=AIM),
+        )
+
+    def check(self, n: int, *, seed: int = 0) -> int:
+        """Draw `n` random chips for a certified check and put them first in the queue; returns the check's number."""
+        with self._learner.alone():
+            return self._begin_check(n, seed)
+
+    def _begin_check(self, n: int, seed: int) -> int:
+        standings = self._learner.standings(many=np.iinfo(np.int64).max)  # a check may leave out none
+        standing = standings[self._learner.wanted.index(self.wanted)]
+        number = 1 + self._rounds.last(self._learner.task.id, "audit")[0]
+        known = replace(self._learner.known(), vectors=len(standing.vectors))
+        states, before = self._learner.states(), self._audits()
+        attempt = 1 + len(before)
+        open_ = sum(not said(states.get(chip, NOTHING_SAID)) for chip in before[0][1]["chips"]) if before else 0
+        if open_:
+            raise Conflict(
+                f"a check of {len(before[0][1]['chips']):,} chips is under way; {open_:,} have no answer yet",
+                hint="label them first: each further check needs more labels to prove as much",
+            )
+        found = sum(self._answer(state) is True for state in states.values())
+        plan = plan_audit(standing.scores, standing.open, n, found=found, seed=seed, attempt=attempt)
+        chips = self._learner.vectors.ids(np.array(plan.rows, np.int64))
+        record: dict[str, Any] = {
+            "wanted": self.wanted,
+            "chips": chips,
+            "strata": list(plan.strata),
+            "sizes": list(plan.sizes),
+            "found": plan.found,
+            "seed": plan.seed,
+            "attempt": plan.attempt,
+            "known": asdict(known),
+        }
+        if not self._rounds.add(self._learner.task.id, "audit", number, record):
+            raise Conflict("somebody else has just begun a check", hint="see how it stands, then decide again")
+        places = {chip: FIRST - place for place, chip in enumerate(chips)}
+        self._store.set_priorities(self._learner.task.id, places)
+        return number
+
+    def _audits(self) -> list[tuple[int, Mapping[str, Any]]]:
+        """The checks for this class, newest first."""
+        every = self._rounds.list(self._learner.task.id, "audit")
+        return [(number, audit) for number, audit in every if audit["wanted"] == self.wanted]
+
+    def _checked(self, audit: Mapping[str, Any], states: Mapping[str, ChipState]) -> AuditResult:
+        """What the answers to the drawn chips prove.
+
+        Finds since then count when the check could have drawn them. A no that became a yes and a chip that joined later
+        tell nothing of how many are left of those that it drew from.
+        """
+        plan = _plan(audit)
+        answers = {row: self._answer(states[chip]) for row, chip in enumerate(audit["chips"]) if chip in states}
+        found = {chip for chip, state in states.items() if self._answer(state) is True}
+        since = self._learner.waited(found, Known(**audit["known"])) | (found & set(audit["chips"]))
+        return audit_bound(plan, answers, min(plan.found + len(since), len(found)))
+
+    def _in_order(self, states: Mapping[str, ChipState]) -> Iterator[tuple[str, bool | None]]:
+        """Chips that people answered, in the order of their latest answers."""
+        shown = [(max(label.time for label in heard), chip) for chip, heard in _by_people(states) if heard]
+        return ((chip, self._answer(states[chip])) for _, chip in sorted(shown))
+
+    def _answer(self, state: ChipState) -> bool | None:
+        """Whether the chip has the class, by most answers; None when nobody could tell, or as many say no as yes."""
+        clear = [self.wanted in label.value for label in said(state) if label.decision == "label"]
+        yes = sum(clear)
+        return None if 2 * yes == len(clear) else 2 * yes > len(clear)
+
+
+def _nothing_left(found: int) -> Advice:
+    why = f"{found:,} are of the class."
+    return Advice(stop=True, sentence="Every chip has an answer: nothing is left to look at.", why=why, rule=None)
+
+
+def _by_people(states: Mapping[str, ChipState]) -> Iterator[tuple[str, list[Label]]]:
+    return ((chip, [label for label in said(state) if label.source != "import"]) for chip, state in states.items())
+
+
+def _plan(audit: Mapping[str, Any]) -> AuditPlan:
+    """A check from its record; a drawn chip's row is its place there."""
+    return AuditPlan(
+        rows=tuple(range(len(audit["chips"]))),
+        strata=tuple(audit["strata"]),
+        sizes=tuple(audit["sizes"]),
+        found=audit["found"],
+        seed=audit["seed"],
+        attempt=audit["attempt"],
+    )

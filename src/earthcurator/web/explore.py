@@ -1,0 +1,228 @@
+"""All chips at once: the map that views of everything are drawn from, and where the finds of a task lie.
+
+The map is one binary answer, a few dozen bytes a chip before compression, that a browser reads without parsing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Annotated, Any
+from zlib import crc32
+
+import numpy as np
+from fastapi import APIRouter, Query, Request, Response
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from starlette.requests import HTTPConnection
+
+from earthcurator.jobs import Demo, request
+from earthcurator.models import Job
+from earthcurator.project import Project
+from earthcurator.project.maps import ChipMap, Method, chip_map
+from earthcurator.web.asked import ClassName, TaskId
+from earthcurator.web.chips import unchanged
+from earthcurator.web.context import Here, Owner, Viewer
+from earthcurator.web.lanes import Lanewise
+
+router = APIRouter(tags=["explore"])
+
+FORMAT = """All chips of the project as arrays, for views of everything at once.
+
+The answer is little-endian: four bytes with the length of what follows as JSON (`MapFacts` and `columns`), that JSON,
+and the arrays. `columns` says of each its `name`, its `type` (`float64`, `float32` or `uint16`) and the `offset` of its
+first byte from the beginning of the answer, a multiple of 8. Entry number n of every array is chip number n of
+`GET /api/v1/chips`. `time` is in seconds since 1970 (UTC), `lon` and `lat` in degrees, `x` and `y` within -1..1; NaN is
+unknown. `layer` and `folder` are positions in `layers` and `folders`, 65535 is none.
+"""
+BINARY: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}, "description": "The arrays, as said above."},
+    304: {"description": "The client has it already."},
+}
+MOST_PLACES = 10_000
+
+
+class MapFacts(BaseModel):
+    """What a map of all chips is made of."""
+
+    chips: int
+    placed: int = Field(description="How many chips have an x and y.")
+    located: int = Field(description="How many chips have a longitude and latitude.")
+    dated: int = Field(description="How many chips have a time.")
+    layers: list[str]
+    folders: list[str]
+    encoder: str | None = Field(description="Whose vectors x and y are of; null before the first embedding.")
+    method: Method = Field(
+        description="How x and y came about: `none`; `principal` (at once, coarse); `spread` (by a job `layout`)."
+    )
+    laid_out: int = Field(
+        description="How many chips the last job `layout` knew; more than that are placed beside their likes."
+    )
+    made: str | None = Field(description="When that job ended.")
+    version: str = Field(description="Changes when the map does; the ETag of the arrays.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    version: str
+    facts: MapFacts
+    content: bytes
+    zipped: bytes
+
+
+class Maps:
+    """The latest map, kept until something in it changes. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._packed: _Packed | None = None
+
+    def get(self, project: Project) -> _Packed:
+        """The map as it is now."""
+        with self._lock:  # whoever comes meanwhile waits: making it twice would take longer
+            version = _version(project)
+            if self._packed is None or self._packed.version != version:
+                self._packed = _pack(chip_map(project), version)
+            return self._packed
+
+
+@router.get("/map", responses=BINARY, response_class=Response, description=FORMAT)
+async def show_map(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> Response:
+    """All chips of the project as arrays."""
+    maps = _maps(request)
+    packed = await lanes.search.run(lambda: maps.get(project))
+    tag = f'"{packed.version}"'
+    known = unchanged(tag, request.headers.get("if-none-match", ""))
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    answer = known or Response(packed.zipped if takes_gzip else packed.content, media_type="application/octet-stream")
+    answer.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"})
+    if known is None and takes_gzip:
+        answer.headers["Content-Encoding"] = "gzip"
+    return answer
+
+
+@router.get("/map/info")
+async def describe_map(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> MapFacts:
+    """What the map of all chips is made of, without its arrays."""
+    maps = _maps(request)
+    return await lanes.search.run(lambda: maps.get(project).facts)
+
+
+class Place(BaseModel):
+    """Where and when a chip was taken that shows something of interest."""
+
+    chip: str
+    classes: list[str] = Field(description="What somebody said that it shows.")
+    longitude: float | None
+    latitude: float | None
+    time: datetime | None
+
+
+class Places(BaseModel):
+    """Places of labelled chips."""
+
+    places: list[Place]
+    total: int = Field(description="How many there are; at most 10,000 of them are in `places`.")
+
+
+@router.get("/tasks/{task}/places")
+def show_places(
+    task: TaskId,
+    project: Here,
+    _who: Viewer,
+    wanted: Annotated[
+        ClassName | None, Query(alias="class", description="A class of the task; by default the first.")
+    ] = None,
+) -> Places:
+    """Where and when the chips were taken that somebody gave this class, e.g. for a map or a calendar of finds."""
+    asked = project.tasks.store.get(task)
+    name = asked.classes[0] if wanted is None else wanted
+    found = {}
+    for chip, state in project.tasks.states(asked).items():
+        said = [state.adjudication] if state.adjudication else state.opinions.values()
+        classes = {value for label in said if label.decision == "label" for value in label.value}
+        if name in classes:
+            found[chip] = [value for value in asked.classes if value in classes]
+    shown = list(found)[:MOST_PLACES]
+    facts = project.tasks.facts(shown)
+    places = []
+    for chip in (chip for chip in shown if chip in facts):
+        box, time = facts[chip].box, facts[chip].time
+        longitude, latitude = box.center if box else (None, None)
+        places.append(Place(chip=chip, classes=found[chip], longitude=longitude, latitude=latitude, time=time))
+    return Places(places=places, total=len(found))
+
+
+@router.post("/project/demo", status_code=202)
+def fill_with_demo(project: Here, who: Owner, response: Response) -> Job:
+    """Fill this empty project with NASA's Blue Marble, cut into chips and embedded: something to try everything on."""
+    job = request(project, Demo(), person=who.id)
+    response.headers["Location"] = f"/api/v1/jobs/{job.id}"
+    return job
+
+
+def _maps(connection: HTTPConnection) -> Maps:
+    maps: Maps = connection.app.state.maps
+    return maps
+
+
+def _version(project: Project) -> str:
+    """Of all that the map is made of; costs next to nothing."""
+    encoder = project.default_encoder
+    parts: list[object] = [project.chips.version(), encoder]
+    if encoder is not None:
+        embeddings = project.embeddings(project.encoders.find(encoder))
+        embeddings.table.refresh()
+        parts += [embeddings.table.dataset.version if embeddings.table.dataset else 0, project.layouts.made(encoder)]
+    return f"{crc32(repr(parts).encode()):08x}-{parts[0]}"
+
+
+def _pack(found: ChipMap, version: str) -> _Packed:
+    atlas = found.atlas
+    columns: dict[str, NDArray[Any]] = {
+        "time": atlas.time.astype("<f8"),
+        "x": found.places[:, 0].astype("<f4"),
+        "y": found.places[:, 1].astype("<f4"),
+        "lon": atlas.lon.astype("<f4"),
+        "lat": atlas.lat.astype("<f4"),
+        "layer": atlas.layer.astype("<u2"),
+        "folder": atlas.folder.astype("<u2"),
+    }
+    facts = MapFacts(
+        chips=len(atlas),
+        placed=_known(columns["x"]),
+        located=_known(columns["lon"]),
+        dated=_known(columns["time"]),
+        layers=list(atlas.layers),
+        folders=list(atlas.folders),
+        encoder=found.encoder,
+        method=found.method,
+        laid_out=found.laid_out,
+        made=found.made,
+        version=version,
+    )
+    content = _binary(facts, columns)
+    return _Packed(version, facts, content, gzip.compress(content, 1, mtime=0))
+
+
+def _binary(facts: MapFacts, columns: dict[str, NDArray[Any]]) -> bytes:
+    """Length, JSON padded with spaces so that the arrays begin at a multiple of 8, and the arrays likewise."""
+    described: list[dict[str, Any]] = []
+    body = bytearray()
+    for name, values in columns.items():
+        described.append({"name": name, "type": values.dtype.name, "offset": len(body)})
+        body += values.tobytes()
+        body += bytes(-len(body) % 8)
+    room = 4 + len(json.dumps({**facts.model_dump(), "columns": described}).encode()) + 20 * len(columns)
+    room += -room % 8
+    for column in described:
+        column["offset"] += room
+    head = json.dumps({**facts.model_dump(), "columns": described}).encode().ljust(room - 4)
+    return len(head).to_bytes(4, "little") + head + bytes(body)
+
+
+def _known(values: NDArray[Any]) -> int:
+    return int(np.isfinite(values).sum())

@@ -1,0 +1,352 @@
+"""Active learning over HTTP: what to look at next, what the model thinks, how the search goes, and its certified check.
+
+Nobody has to ask for a round: the trainer begins one after new labels. Whoever labels learns here how sure the model
+is and how far the search has come, never what others said of a chip.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, Depends, Query
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from starlette.requests import HTTPConnection
+
+from earthcurator.active import Round
+from earthcurator.active.audit import AuditResult, Price
+from earthcurator.active.stopping import Advice
+from earthcurator.errors import Conflict
+from earthcurator.labels.fold import NOTHING_SAID, ChipState, Standing, standing
+from earthcurator.models import Chip
+from earthcurator.project import Learner, Project
+from earthcurator.web.asked import Asked, TaskId
+from earthcurator.web.context import Annotator, Curator, Here, Viewer
+from earthcurator.web.lanes import Lanewise
+from earthcurator.web.trainer import Training
+
+router = APIRouter(tags=["learn"])
+
+CURVE_POINTS = 500
+"""Points of a curve of finds: more than a screen shows."""
+MOST_RANKED = 4
+"""Orders of all chips that are kept: 12 bytes a chip each."""
+SURE = 1.0
+"""Logits nearer to 0 than this are `uncertain`."""
+ALL = np.iinfo(np.int64).max
+
+Wanted = Annotated[
+    str | None,
+    Query(alias="class", min_length=1, max_length=200, description="A class of the task; by default the first."),
+]
+StrategyName = Annotated[str, Field(min_length=1, max_length=80, examples=["find", "train", "hybrid"])]
+Looks = Literal["likely", "uncertain", "unlikely"]
+
+
+# -- what to look at next --------------------------------------------------------------------------------------------
+
+
+class Suggestion(BaseModel):
+    """A chip to look at."""
+
+    chip: Chip
+    utility: float = Field(description="The model's logit for the likeliest class. It ranks; it is no probability.")
+    looks: Looks | None = Field(
+        description="What the model thinks of it, which need not be why it was chosen; null before the first find."
+    )
+
+
+class Suggestions(BaseModel):
+    """Chips to look at, the first first. None of them is reserved: that is what a lease is for."""
+
+    strategy: str
+    labels: int = Field(description="How many events of the task were counted.")
+    suggestions: list[Suggestion]
+
+
+@router.get("/tasks/{task}/suggestions")
+async def suggest(
+    task: TaskId,
+    project: Here,
+    _who: Annotator,
+    lanes: Lanewise,
+    n: Annotated[int, Query(ge=1, le=500)] = 20,
+    strategy: Annotated[StrategyName | None, Query(description="By default the goal of the task.")] = None,
+    neighbours: Annotated[int, Query(ge=0, le=20, description="About so many chips like each, after them.")] = 0,
+) -> Suggestions:
+    """What to look at next, without chips that are on somebody's screen."""
+
+    def work() -> Suggestions:
+        done = project.learner(task).suggest(n, strategy=strategy, neighbours=neighbours)
+        return _suggestions(done, project)
+
+    return await lanes.learn.run(work)
+
+
+def _suggestions(done: Round, project: Project) -> Suggestions:
+    facts = project.tasks.facts(done.picked)
+    fitted = any(done.metrics.values())  # the metrics of a round say how many positives each class had
+    return Suggestions(
+        strategy=done.strategy,
+        labels=done.labels,
+        suggestions=[
+            Suggestion(chip=facts[chip].blind(), utility=utility, looks=_looks(utility) if fitted else None)
+            for chip, utility in zip(done.picked, done.utilities, strict=True)
+            if chip in facts
+        ],
+    )
+
+
+def _looks(logit: float) -> Looks:
+    if abs(logit) < SURE:
+        return "uncertain"
+    return "likely" if logit > 0 else "unlikely"
+
+
+class Goal(Asked):
+    """What the rounds of a task aim at."""
+
+    strategy: StrategyName = Field(
+        description="`find`: show all that belongs to the class. `train`: what teaches a detector most. `hybrid`: both."
+    )
+
+
+@router.put("/tasks/{task}/goal")
+def set_goal(task: TaskId, asked: Goal, _who: Curator, project: Here, trainer: Training) -> Goal:
+    """Choose by this strategy from now on."""
+    project.learner(task).aim(asked.strategy)
+    trainer.touch(task)
+    return asked
+
+
+class NumberedRound(BaseModel):
+    """A round: what it knew, and what it put at the head of the queue."""
+
+    number: int
+    round: Round
+
+
+class RoundPage(BaseModel):
+    """Rounds, the newest first."""
+
+    rounds: list[NumberedRound]
+    next: int | None = Field(description="Give it as `before` to go on; null at the end.")
+
+
+@router.get("/tasks/{task}/rounds")
+def list_rounds(
+    task: TaskId,
+    _who: Curator,
+    project: Here,
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="`next` of the page before.")] = None,
+) -> RoundPage:
+    """What was chosen, and from which labels: enough to choose it again."""
+    found = project.records.rounds.list(project.tasks.store.get(task).id, "round", limit, before=before)
+    return RoundPage(
+        rounds=[NumberedRound(number=number, round=Round.from_json(record)) for number, record in found],
+        next=found[-1][0] if found and found[-1][0] > 1 else None,
+    )
+
+
+# -- how the search goes ---------------------------------------------------------------------------------------------
+
+
+class FindsSoFar(BaseModel):
+    """What was shown so far, counted; nothing of it is an estimate."""
+
+    labels: int = Field(description="Clear answers.")
+    found: int
+    unsure: int
+    recent: int = Field(description="Finds among the last `window` clear answers.")
+    window: int
+    recent_share: float | None = Field(description="`recent / window`; null while that would be mostly chance.")
+    curve: list[tuple[int, int]] = Field(description="Answers, and finds among them; at most 500 points.")
+
+
+class Check(BaseModel):
+    """What a certified check proves so far."""
+
+    result: AuditResult
+    complete: bool
+    sentence: str
+
+
+class SearchOutlook(BaseModel):
+    """How the search for one class goes, and whether one may stop."""
+
+    wanted: str
+    strategy: str
+    finds: FindsSoFar
+    advice: Advice
+    audit: Check | None
+    price: Price = Field(description="What a check costs that proves 95 % are found.")
+
+
+@router.get("/tasks/{task}/outlook")
+async def outlook(
+    task: TaskId, project: Here, _who: Annotator, lanes: Lanewise, wanted: Wanted = None
+) -> SearchOutlook:
+    """How the search for a class goes: what was found, whether one may stop, and what it costs to be sure."""
+    return await lanes.learn.run(lambda: _outlook(project, task, wanted))
+
+
+def _outlook(project: Project, task: str, wanted: str | None) -> SearchOutlook:
+    found = project.search_of(task, wanted).outlook()
+    counted, audit = asdict(found.finds), found.audit
+    return SearchOutlook(
+        wanted=found.wanted,
+        strategy=found.strategy,
+        finds=FindsSoFar(**{**counted, "curve": _points(found.finds.curve)}, recent_share=found.finds.recent_share),
+        advice=found.advice,
+        audit=Check(result=audit, complete=audit.complete, sentence=audit.sentence) if audit else None,
+        price=found.price,
+    )
+
+
+def _points(curve: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Some points of the curve, evenly spread, always with the last."""
+    step = max(1, -(-len(curve) // CURVE_POINTS))
+    return [(done, curve[done - 1]) for done in range(len(curve), 0, -step)][::-1]
+
+
+class NewAudit(Asked):
+    """A certified check that is wanted."""
+
+    wanted: str | None = Field(
+        default=None, alias="class", min_length=1, max_length=200, description="By default the first of the task."
+    )
+    chips: int = Field(ge=1, le=100_000, description="How many to draw; the outlook says how many it takes.")
+
+
+class Audit(BaseModel):
+    """A check that has begun."""
+
+    number: int
+    wanted: str
+    chips: int
+
+
+@router.post("/tasks/{task}/audits", status_code=201)
+async def create_audit(task: TaskId, asked: NewAudit, _who: Curator, project: Here, lanes: Lanewise) -> Audit:
+    """Draw random chips for a certified check and ask about them first. The outlook says what their answers prove."""
+
+    def work() -> Audit:
+        search = project.search_of(task, asked.wanted)
+        number = search.check(asked.chips, seed=secrets.randbits(31))
+        return Audit(number=number, wanted=search.wanted, chips=asked.chips)
+
+    return await lanes.learn.run(work)
+
+
+# -- what the model thinks of every chip -----------------------------------------------------------------------------
+
+
+class Predicted(BaseModel):
+    """A chip, and what the model thinks of it."""
+
+    chip: str
+    score: float = Field(description="Logit: above 0 is more likely yes than no. It ranks; it is no probability.")
+    standing: Standing = Field(description="How far people are with it. What they said is not told.")
+
+
+class PredictedPage(BaseModel):
+    """Chips of a task in the order of a model, the likeliest first."""
+
+    wanted: str
+    predictions: list[Predicted]
+    next: int | None = Field(description="`start` of the next page; null when this is the last.")
+    total: int = Field(description="How many chips of the task have a vector.")
+
+
+class Rankings:
+    """The orders that were asked for last, kept until a label or a vector changes them. For one thread."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], _Ranking] = {}
+
+    def page(self, project: Project, task: str, wanted: str | None, start: int, limit: int) -> PredictedPage:
+        """Some chips from the order of a class."""
+        wanted = wanted or project.tasks.store.get(task).classes[0]
+        learner = project.learner(task)
+        states = learner.states()
+        ranking = self._current(project, learner, wanted, states)
+        rows = ranking.rows[start : start + limit]
+        scores = ranking.scores[start : start + limit].tolist()
+        chips = zip(learner.vectors.ids(rows), scores, strict=True)
+        return PredictedPage(
+            wanted=wanted,
+            predictions=[
+                Predicted(chip=chip, score=score, standing=standing(learner.task, states.get(chip, NOTHING_SAID)))
+                for chip, score in chips
+            ],
+            next=start + limit if start + limit < len(ranking.rows) else None,
+            total=len(ranking.rows),
+        )
+
+    def _current(self, project: Project, learner: Learner, wanted: str, states: Mapping[str, ChipState]) -> _Ranking:
+        """The order as these labels and the vectors of now have it."""
+        embeddings = project.embeddings(project.encoder())
+        embeddings.table.refresh()
+        count = len(embeddings.index.open())
+        key = (learner.task.id, wanted)
+        kept = self._kept.pop(key, None)
+        if kept is None or kept.count != count or kept.states != states:
+            kept = _rank(project, learner, wanted, states, count)
+        self._kept[key] = kept  # as the newest
+        while len(self._kept) > MOST_RANKED:
+            del self._kept[next(iter(self._kept))]
+        return kept
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ranking:
+    """All chips of a task that have a vector, the likeliest first."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    states: Mapping[str, ChipState]
+    count: int
+    """How many vectors the project had."""
+
+
+def _rank(project: Project, learner: Learner, wanted: str, states: Mapping[str, ChipState], count: int) -> _Ranking:
+    modelled = project.search_of(learner.task, wanted).wanted  # of two classes only the first has a model
+    found = learner.standings(many=ALL)[learner.wanted.index(modelled)]
+    if not len(found.positives) and not len(learner.vectors.like(modelled)):
+        raise Conflict(
+            f"nobody has labelled a chip of this task as {modelled} yet",
+            hint="label a few first, or name chips that show it when you make a task",
+        )
+    rows = learner.vectors.inside
+    known = np.setdiff1d(rows, found.open)  # few: the others were scored with the standing
+    scores = np.empty(len(found.vectors), np.float32)
+    scores[found.open] = found.scores
+    scores[known] = found.classifier.scores(found.vectors[known])
+    likely = scores[rows] if modelled == wanted else -scores[rows]
+    order = np.argsort(-likely, kind="stable")
+    return _Ranking(rows[order], likely[order], states, count)
+
+
+async def _rankings(connection: HTTPConnection) -> Rankings:
+    rankings: Rankings = connection.app.state.rankings
+    return rankings
+
+
+@router.get("/tasks/{task}/predictions")
+async def predict(
+    task: TaskId,
+    project: Here,
+    _who: Viewer,
+    lanes: Lanewise,
+    rankings: Annotated[Rankings, Depends(_rankings)],
+    wanted: Wanted = None,
+    start: Annotated[int, Query(ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> PredictedPage:
+    """All chips of the task by how likely they belong to a class, as the labels of this moment have it."""
+    return await lanes.learn.run(lambda: rankings.page(project, task, wanted, start, limit))
