@@ -278,6 +278,8 @@ def peers() -> dict[str, Strategy]:
 
     def peer(make: Callable[[int], object]) -> Strategy:
         def pick(standing: Standing, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+            if not len(standing.open):
+                return standing.open
             known = np.concatenate([standing.positives, standing.negatives])
             rows = np.concatenate([known, standing.open])
             answers = np.full(len(rows), np.nan)

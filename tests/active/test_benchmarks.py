@@ -15,9 +15,8 @@ import pytest
 from earthcurator.encoders import packaged
 
 EACH = 260
+FEW = 455
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
 KINDS = ("AnnualCrop", "Forest", "Highway", "Industrial", "Residential", "River", "SeaLake")
 
 
@@ -36,7 +35,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     cache = folder / "cache"
     cache.mkdir()
-    np.save(cache / f"curator-benchmark-eurosat-{packaged('lite0-64').id}-{len(kept)}.npy", kept)
+    np.save(cache / f"curator-benchmark-eurosat-{packaged('lite0-64').id}-{FEW}.npy", kept[:: len(kept) // FEW])
     for encoder in ("lite0-64", "lite0-224"):
         np.save(cache / f"{folder.name}-{encoder}-{len(kept)}.npy", kept)
     return folder
@@ -52,7 +51,7 @@ def figures(name: str, folder: Path, *options: str, of: str | None = None, tempo
 
 
 def test_label_efficiency_runs(pictures: Path, tmp_path: Path) -> None:
-    options = ["--eurosat", str(pictures), "--seeds", "1", "--peer-searches", "1"]
+    options = ["--eurosat", str(pictures), "--seeds", "1", "--peer-searches", "1", "--limit", str(FEW)]
     found = figures("label_efficiency", tmp_path, *options, of="label_efficiency_eurosat", temporary=pictures / "cache")
     rows = {row["strategy"]: row for row in found["5 % positives: labels per positive"]}
     assert rows["find"]["searches"] == len(KINDS)

@@ -143,3 +143,12 @@ def test_certified_figures_were_true_as_often_as_promised_in_the_benchmark() -> 
 def test_answers_of_which_none_is_clear_are_not_called_nothing() -> None:
     assert advice([]).sentence == "Nothing is labelled yet."
     assert advice([None, None]).sentence == "No answer is clear yet."
+
+
+@pytest.mark.parametrize("strategy", ["train", "margin", "random"])
+def test_rules_do_not_speak_of_a_search_that_was_not_for_all(strategy: str) -> None:
+    answers = RICH * 3 + [False] * 100
+    assert advice(answers).stop
+    told = advice(answers, strategy=strategy)
+    assert not told.stop
+    assert strategy in told.sentence

@@ -47,7 +47,8 @@ export function connect(queries: QueryClient, online: (connected: boolean) => vo
 function take(message: Message, queries: QueryClient) {
   if (message.type === "hello") queries.invalidateQueries(); // we may have missed something
   if (message.type === "job") queries.invalidateQueries({ queryKey: ["jobs"] });
-  if (message.type === "task" || message.type === "model") queries.invalidateQueries({ queryKey: ["task", message.task] });
+  if (message.type === "task" || message.type === "model")
+    queries.invalidateQueries({ queryKey: ["task", message.task] });
   for (const listener of listeners) listener(message);
 }
 

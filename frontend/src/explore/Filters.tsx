@@ -120,7 +120,7 @@ function Thinning({ query, change }: { query: Query; change: Change }) {
         </Text>
         <Slider
           thumbSize={24}
-          thumbProps={{ "aria-label": "Variety" }}
+          thumbLabel="Variety"
           min={0}
           max={1}
           step={0.05}
@@ -138,7 +138,7 @@ function Thinning({ query, change }: { query: Query; change: Change }) {
         </Text>
         <Slider
           thumbSize={24}
-          thumbProps={{ "aria-label": "Hide near-duplicates" }}
+          thumbLabel="Hide near-duplicates"
           min={0}
           max={20}
           step={0.5}

@@ -44,7 +44,10 @@ function Speeds({ speeds, shares, nameOf }: SpeedsProps) {
   if (rows.length === 0) return <Text c="dimmed">Nobody has answered yet.</Text>;
   const agree = Object.keys(shares).length > 0;
   return (
-    <Table.ScrollContainer minWidth={320}>
+    <Table.ScrollContainer
+      minWidth={320}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": "Answers by person" } }}
+    >
       <Table>
         <Table.Thead>
           <Table.Tr>

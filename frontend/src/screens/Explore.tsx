@@ -136,7 +136,7 @@ function Density({ query, change }: { query: Query; change: Change }) {
     <Slider
       w={110}
       thumbSize={20}
-      thumbProps={{ "aria-label": "Size of the pictures" }}
+      thumbLabel="Size of the pictures"
       min={SIZES.least}
       max={SIZES.most}
       step={4}

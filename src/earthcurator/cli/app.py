@@ -29,6 +29,7 @@ _MODULES = {
     "embed": "earthcurator.cli.encoders",
     "encoders": "earthcurator.cli.encoders",
     "export": "earthcurator.cli.pictures",
+    "finetune": "earthcurator.cli.train",
     "import": "earthcurator.cli.pictures",
     "init": "earthcurator.cli.pictures",
     "label": "earthcurator.cli.serve",
@@ -42,6 +43,7 @@ _MODULES = {
     "suggest": "earthcurator.cli.learn",
     "task": "earthcurator.cli.tasks",
     "token": "earthcurator.cli.people",
+    "train": "earthcurator.cli.train",
     "user": "earthcurator.cli.people",
 }
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from earthcurator.cli.app import Here
-from earthcurator.cli.output import GOALS, answer, say, table, write
+from earthcurator.cli.output import GOALS, answer, progress, say, table, write
 from earthcurator.errors import BadInput
 
 if TYPE_CHECKING:
     from earthcurator.project import Learner, Outlook, Prediction, Project, Report, Search
+    from earthcurator.project.classifying import Classified
 
 SHOWN = 20
 """Predictions in the table for a person."""
@@ -71,31 +72,42 @@ def suggest(
 
 @click.command()
 @click.argument("name", metavar="TASK")
+@click.option("--classifier", metavar="NAME", help="Ask a classifier made by `curator finetune` instead.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write all of them here.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_obj
-def predict(here: Here, name: str, out: Path | None, as_json: bool) -> None:
+def predict(here: Here, name: str, classifier: str | None, out: Path | None, as_json: bool) -> None:
     """What the model thinks of every chip, the surest of a class first.
 
     Scores rank chips: above 0 is more likely yes than no. They are no probabilities, and adding them up estimates
-    nothing; `curator report` says what is known of the rest.
+    nothing; `curator report` says what is known of the rest. Those of a classifier are probabilities, calibrated on
+    the labels of its task.
 
     \b
     Example: curator predict "Is there smoke?"
              curator predict "Is there smoke?" --out smoke.csv
+             curator predict "Is there smoke?" --classifier is-there-smoke-linear
     """
+    guesses: Iterable[Prediction | Classified]
     with here.open() as project:
-        learner = project.learner(project.tasks.find(name))
-        found = sorted(learner.predict(), key=lambda guess: (-max(guess.scores.values()), guess.chip))
-        missing = _without_vectors(project, learner)
-    columns = ["chip", "label", *learner.wanted]
+        task = project.tasks.find(name)
+        if classifier is None:
+            learner = project.learner(task)
+            guesses, missing = learner.predict(), _without_vectors(project, learner)
+            found = sorted(guesses, key=lambda guess: (-max(guess.scores.values()), guess.chip))
+            columns = ["chip", "label", *learner.wanted]
+        else:
+            with progress("predict") as told:
+                guesses, missing = project.classify(task, classifier, progress=told), 0
+                found = sorted(guesses, key=lambda guess: (-max(guess.scores.values()), guess.chip))
+            columns = ["chip", "label", *project.encoders.find(classifier).card.classes]
     if out is not None:
         text = io.StringIO()
         csv.writer(text).writerows([columns, *_rows(found)])
         write(out, text.getvalue())
         say(f"wrote what the model thinks of {len(found):,} chips to {out}")
     if as_json:
-        answer({"task": learner.task.id, "without_vectors": missing, "predictions": [asdict(guess) for guess in found]})
+        answer({"task": task.id, "without_vectors": missing, "predictions": [asdict(guess) for guess in found]})
         return
     if out is None:
         table(columns, list(_rows(found[:SHOWN])))
@@ -179,7 +191,7 @@ def _as_json(outlook: Outlook) -> dict[str, Any]:
     return {**told, "finds": {**told["finds"], **shares}, **audit}
 
 
-def _rows(found: Iterable[Prediction]) -> Iterator[Sequence[object]]:
+def _rows(found: Iterable[Prediction | Classified]) -> Iterator[Sequence[object]]:
     return ((guess.chip, "|".join(guess.label), *guess.scores.values()) for guess in found)
 
 

@@ -67,6 +67,11 @@ class OnnxEncoder:
         if card.classes:
             _agree("the number of classes", self._facts.classes or 0, len(card.classes))
 
+    @property
+    def vectors_output(self) -> str:
+        """Name of the graph's output with the vectors."""
+        return self._facts.output
+
     def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Unit vectors (n, dim) of prepared pictures (n, size, size, 3)."""
         size = self.card.input_size

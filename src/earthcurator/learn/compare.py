@@ -16,6 +16,7 @@ from earthcurator.learn.classifier import fit_head
 from earthcurator.learn.evaluate import Labels, Vectors
 from earthcurator.learn.views import Views
 
+Hits = NDArray[np.bool_]
 NEIGHBOURS = 20
 _BATCH = 64
 
@@ -24,11 +25,11 @@ _BATCH = 64
 class Standing:
     """What an encoder gets right: for each held-out picture, whether it did."""
 
-    retrieval: NDArray[np.bool_]
+    retrieval: Hits
     """Whether a changed view of the picture is nearest to another changed view of it, among all pictures' views."""
-    knn: NDArray[np.bool_] | None
+    knn: Hits | None
     """Whether its class wins the vote of its 20 nearest; None without classes."""
-    linear: NDArray[np.bool_] | None
+    linear: Hits | None
     """Whether a linear classifier gets it; None without classes."""
 
 
@@ -40,23 +41,22 @@ def readable(pictures: dict[str, bytes], encoder: Encoder) -> list[str]:
 def stand(
     encoder: Encoder,
     asked: list[bytes],
-    truth: Labels | None,
     gallery: list[bytes],
-    known: Labels | None,
+    classes: tuple[Labels, Labels] | None,
     *,
     seed: int,
 ) -> Standing:
-    """Ask an encoder about held-out pictures; `gallery` has known classes. All must be readable."""
+    """Ask an encoder about held-out pictures. `classes` are theirs and those of `gallery`. All must be readable."""
     pixels = _pixels(asked, encoder)
     # The views' parameters do not depend on the size, so every encoder sees the same crops, turns and colours.
     views = Views(size=encoder.card.input_size)(torch.from_numpy(pixels), torch.Generator().manual_seed(seed))
     seen = [_encoded((view * 255).round().byte().permute(0, 2, 3, 1).numpy(), encoder) for view in views]
     retrieval = (seen[0] @ seen[1].T).argmax(axis=1) == np.arange(len(asked))
-    if truth is None or known is None:
+    if classes is None:
         return Standing(retrieval=retrieval, knn=None, linear=None)
+    truth, known = classes
     queries, vectors = _encoded(pixels, encoder), _encoded(_pixels(gallery, encoder), encoder)
-    classes = int(max(known.max(), truth.max())) + 1
-    head = fit_head(vectors, known, classes, "linear")
+    head = fit_head(vectors, known, int(max(known.max(), truth.max())) + 1, "linear")
     return Standing(
         retrieval=retrieval,
         knn=_vote(vectors, known, queries) == truth,

@@ -62,11 +62,13 @@ class Search:
         found = sum(self._answer(state) is True for state in states.values())
         checked = self._checked(audits[0][1], states) if audits else None
         unlabelled = self._store.counts(self._learner.task.id).chips - sum(bool(said(each)) for each in states.values())
+        strategy = self._learner.strategy
+        told = advice(answers, checked, strategy=strategy)
         return Outlook(
             wanted=self.wanted,
-            strategy=self._learner.strategy,
+            strategy=strategy,
             finds=finds(answers),
-            advice=advice(answers, checked) if unlabelled else _nothing_left(found),
+            advice=told if unlabelled else _nothing_left(found),
             audit=checked,
             price=audit_price(unlabelled, found, target_recall=AIM),
         )

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ from earthcurator.imagery import Imagery, Progress, Where, credits, orders
 from earthcurator.labels.policy import Policy
 from earthcurator.models import Arrival, Chip, Example, Hit, Hits, Quarantined, Query, Skipped, Task
 from earthcurator.orders import Order
+from earthcurator.project.classifying import Classified, classify
 from earthcurator.project.datasets import CLASSES_FROM, Answers, answers, command
 from earthcurator.project.embedding import Embedded, VectorCommits
 from earthcurator.project.encoders import Encoders
@@ -48,6 +49,10 @@ from earthcurator.project.records import Records
 from earthcurator.project.tasks import TaskBook
 from earthcurator.search import search
 from earthcurator.settings import Settings
+
+if TYPE_CHECKING:
+    from earthcurator.project.finetuning import Finetuned
+    from earthcurator.project.training import TrainReport
 
 T = TypeVar("T")
 
@@ -122,6 +127,11 @@ class Project:
     def folder(self) -> Path:
         """A local folder for what is not the project itself, e.g. exports: its own folder, or its cache."""
         return self._files.cache if "://" in self.location else Path(self.location)
+
+    @property
+    def cache(self) -> Path:
+        """A local folder for what can be made again."""
+        return self._files.cache
 
     # -- chips ---------------------------------------------------------------------------------------------------
 
@@ -370,6 +380,34 @@ class Project:
         """How the search for one class of a task goes, the first unless named; and its certified check."""
         return Search(self.learner(task), self.records.tasks, self.records.rounds, wanted)
 
+    # -- training ------------------------------------------------------------------------------------------------
+
+    def train(self, **options: Any) -> TrainReport:
+        """Teach an encoder this project's imagery without labels, keep it, and report whether it is better.
+
+        `options` are fields of `Options` in `earthcurator.project.training`, and what its `train` takes, e.g.
+        `method="simclr", init="packaged", seconds=600, use="if better"`. The same call goes on where it was stopped.
+        """
+        report: TrainReport = _training("training").train(self, **options)
+        return report
+
+    def finetune(self, task: Task | str, **options: Any) -> Finetuned:
+        """Make a classifier from the labels of a task, keep it among the encoders, and report how good it is.
+
+        `options` are fields of `Options` in `earthcurator.project.finetuning`, e.g. `how="linear", split="place"`.
+        """
+        found = self.tasks.store.get(task) if isinstance(task, str) else task
+        made: Finetuned = _training("finetuning").finetune(self, found, **options)
+        return made
+
+    def answers_of(self, task: Task, policy: Policy = MAJORITY) -> dict[str, str]:
+        """Chip → its class, for the chips of a task that have one answer by the policy."""
+        return {chip: answer.value[0] for chip, answer in self._answers(task, policy).decided.items() if answer.value}
+
+    def classify(self, task: Task, classifier: str, *, progress: Progress = _silent) -> Iterator[Classified]:
+        """What a classifier made by `finetune` says of every chip of the task."""
+        return classify(self, self.tasks.store.chips(task.id), classifier, progress)
+
     # -- export ------------------------------------------------------------------------------------------------
 
     def export(
@@ -440,6 +478,18 @@ class Project:
             if missing:
                 raise NotFound(f"some labelled chips are not in {self.location}: {len(missing):,}, e.g. {min(missing)}")
             yield from chips
+
+
+def _training(name: str) -> Any:
+    """A module of this package that needs the extra `train`."""
+    for needed in ("torch", "onnx"):
+        try:
+            import_module(needed)
+        except ImportError as error:
+            raise Conflict(
+                f"training needs the package {needed}, which is not here", hint="pip install 'earthcurator[train]'"
+            ) from error
+    return import_module(f"earthcurator.project.{name}")
 
 
 def _divided(rows: Sequence[Labelled], division: Division) -> Iterator[Labelled]:

@@ -15,25 +15,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from earthcurator.encoders import EncoderEntry, OnnxEncoder, packaged_for
+from earthcurator.encoders import OnnxEncoder, packaged_for
 from earthcurator.errors import BadInput
 from earthcurator.export.splits import By, split
-from earthcurator.learn.compare import readable, stand
-from earthcurator.learn.evaluate import encode_classes
+from earthcurator.learn import loop
 from earthcurator.learn.export import card_of, export
 from earthcurator.learn.feed import MIN_PICTURES, fingerprint, sample
-from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS
-from earthcurator.learn.metrics import Estimate, difference
 from earthcurator.learn.neighbours import Preview
-from earthcurator.learn.recipe import Ending, Progress, Recipe
+from earthcurator.learn.recipe import Ending, Progress, Recipe, Trained
 from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk
 from earthcurator.learn.views import preset
 from earthcurator.models import Chip
+from earthcurator.project.verdict import Comparison, compare, judge
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,11 +42,7 @@ log = logging.getLogger(__name__)
 
 MOST_ASKED = 1000
 """Held-out chips that a report asks about."""
-MOST_KNOWN = 2000
-"""Chips with classes that it compares them with."""
 _FIT_ON = 1024  # chips that the projection to the encoder's dimensions is fitted on
-
-Outcome = Literal["better", "worse", "no clear difference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,27 +66,6 @@ class Options:
     seed: int = 0
     patience: int | None = None
     name: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The new encoder against another, on chips that neither was trained on here."""
-
-    other: str
-    """Name of the other."""
-    on: Literal["view retrieval", "20-NN", "linear probe"]
-    new: float
-    """Share of the chips that the new one gets right."""
-    old: float
-    gain: Estimate
-    """The difference, from the same chips."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """Whether the difference is one."""
-        if self.gain.low > 0:
-            return "better"
-        return "worse" if self.gain.high < 0 else "no clear difference"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,21 +106,23 @@ class Chips:
         return self._chips.pictures(ids)
 
 
-def train_encoder(
+def train(
     project: Project,
-    options: Options,
     *,
     use: Literal["never", "if better", "always"] = "never",
     classes: Mapping[str, str] | None = None,
     previews: Path | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
+    **named: Any,
 ) -> TrainReport:
     """Teach an encoder the project's imagery, keep it among the project's encoders, and say whether it is better.
 
-    `classes`, chip → class, only measure; without them the folders of import do. The same call again goes on where it
-    was stopped or killed.
+    `named` are fields of `Options`. `classes`, chip to class, only measure; without them the folders of import do. The
+    same call again goes on where it was stopped or killed.
     """
+    options = Options(**named)
+    method = METHODS.get(options.method)
     chips = list(project.chips.all())
     known = classes or {chip.id: chip.folder for chip in chips if chip.folder is not None}
     seen, asked, by = _hold_out(chips, options)
@@ -171,10 +146,10 @@ def train_encoder(
             shown.draw(now.quality.step)
         progress(now)
 
-    trained = train(
+    trained = loop.train(
         source,
         trunk,
-        METHODS.get(options.method)(feature_count(trunk, size)),
+        method(feature_count(trunk, size)),
         recipe,
         classes={chip: known[chip] for chip in seen if chip in known} or None,
         checkpoint_folder=folder,
@@ -200,36 +175,53 @@ def train_encoder(
     if trained.best.step == 0:
         report = replace(report, verdict=_nothing_gained(report, start))
     else:
-        name = options.name or f"{options.method}-{options.trunk}-{size}"
-        licence, attribution = _terms(project, options)
-        card = card_of(
-            trained, recipe, name=name, method=f"{METHODS_IN_WORDS.get(options.method, options.method)} of "
-            f"{options.trunk}", start=start, dim=options.dim, licence=licence, attribution=attribution,
-        )  # fmt: skip
-        pictures = sample(source, trained.train_ids, size, _FIT_ON, seed=options.seed)
-        made = export(trained.trunk, pictures, card)
-        new = OnnxEncoder(made.weights, made.card)
-        comparisons, count = _compare(project, new, asked, list(trained.train_ids), known, options.seed)
-        report = _judged(replace(report, comparisons=comparisons, asked=count))
-        metrics = {
-            f"held-out {found.on} %, packaged or other {found.other}: {100 * found.old:.1f}": 100 * found.new
-            for found in comparisons
-        }
-        entry = project.encoders.keep(
-            made.weights, replace(made.card, metrics={**made.card.metrics, **_rounded(metrics)})
-        )
-        report = replace(report, encoder=entry.id, name=entry.card.name)
-        if use == "always" or (use == "if better" and report.is_better):
-            project.set_default_encoder(entry.id)
+        report = _kept(project, options, trained, recipe, report, start=start, asked=asked, known=known)
+        if report.encoder and (use == "always" or (use == "if better" and report.is_better)):
+            project.set_default_encoder(report.encoder)
             report = replace(report, default=True)
     if trained.ending != "stopped":
         shutil.rmtree(folder, ignore_errors=True)
     return report
 
 
-METHODS_IN_WORDS: Mapping[str, str] = {
-    "barlow": "Barlow Twins", "byol": "BYOL", "simclr": "SimCLR", "simsiam": "SimSiam", "vicreg": "VICReg",
-}  # fmt: skip
+def _kept(
+    project: Project,
+    options: Options,
+    trained: Trained,
+    recipe: Recipe,
+    report: TrainReport,
+    *,
+    start: str,
+    asked: list[str],
+    known: Mapping[str, str],
+) -> TrainReport:
+    """The trained trunk as an encoder of the project, and what is to be said of it."""
+    size, seen = recipe.views.size, list(trained.train_ids)
+    licence, attribution = _terms(project, options)
+    card = card_of(
+        trained,
+        recipe,
+        name=options.name or f"{options.method}-{options.trunk}-{size}",
+        method=f"{options.method} with {options.trunk}",
+        start=start,
+        dim=options.dim,
+        licence=licence,
+        attribution=attribution,
+    )
+    made = export(trained.trunk, sample(Chips(project, seen), seen, size, _FIT_ON, seed=options.seed), card)
+    comparisons, count = compare(project, OnnxEncoder(made.weights, made.card), asked, seen, known, seed=options.seed)
+    is_better, verdict = judge(comparisons, count, collapsed=report.collapsed)
+    measured = {f"held-out {found.on} %": round(100 * found.new, 2) for found in comparisons}
+    entry = project.encoders.keep(made.weights, replace(made.card, metrics={**made.card.metrics, **measured}))
+    return replace(
+        report,
+        encoder=entry.id,
+        name=entry.card.name,
+        asked=count,
+        comparisons=comparisons,
+        is_better=is_better,
+        verdict=verdict,
+    )
 
 
 def _start(project: Project, options: Options, size: int) -> tuple[nn.Module, str]:
@@ -297,91 +289,8 @@ def _key(options: Options, size: int, ids: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _compare(
-    project: Project, new: OnnxEncoder, asked: list[str], seen: list[str], known: Mapping[str, str], seed: int
-) -> tuple[tuple[Comparison, ...], int]:
-    """The new encoder against the packaged one for its size and the project's default, on chips it never saw."""
-    labelled = [chip for chip in seen if chip in known]
-    order = np.random.default_rng(seed).permutation(len(labelled))[:MOST_KNOWN]
-    there = project.chips.pictures([labelled[place] for place in order])
-    gallery = {chip: there[chip] for chip in readable(there, new)}
-    pictures = project.chips.pictures(asked)
-    questions = [chip for chip in readable(pictures, new)]
-    use_classes = len({known[chip] for chip in gallery}) > 1 and sum(chip in known for chip in questions) >= 8
-    if use_classes:
-        questions = [chip for chip in questions if chip in known]
-    names = [known[chip] for chip in (*questions, *gallery)] if use_classes else []
-    numbers = encode_classes(names) if use_classes else None
-    truth = None if numbers is None else numbers[: len(questions)]
-    classes = None if numbers is None else numbers[len(questions) :]
-
-    others = {entry.id: entry for entry in _others(project, new)}
-    at = {
-        encoder.id: stand(
-            encoder, [pictures[chip] for chip in questions], truth, list(gallery.values()), classes, seed=seed
-        )
-        for encoder in (new, *map(project.encoders.load, others.values()))
-    }
-    ours, rng = at[new.id], np.random.default_rng(seed)
-    found = []
-    for other, entry in others.items():
-        theirs = at[other]
-        measured = (("20-NN", ours.knn, theirs.knn), ("linear probe", ours.linear, theirs.linear))
-        for on, first, second in (*measured, ("view retrieval", ours.retrieval, theirs.retrieval)):
-            if first is not None and second is not None:
-                found.append(
-                    Comparison(
-                        other=entry.card.name, on=on, new=float(first.mean()), old=float(second.mean()),
-                        gain=difference(first, second, rng),
-                    )
-                )  # fmt: skip
-    return tuple(found), len(questions)
-
-
-def _others(project: Project, new: OnnxEncoder) -> list[EncoderEntry]:
-    packaged = project.encoders.find(packaged_for(new.card.input_size))
-    default = project.encoders.find(project.default_encoder) if project.default_encoder else packaged
-    return [entry for entry in {packaged.id: packaged, default.id: default}.values() if entry.id != new.id]
-
-
-def _judged(report: TrainReport) -> TrainReport:
-    """The verdict in words. Classes decide where there are any: views favour whoever was trained on views."""
-    with_classes = [found for found in report.comparisons if found.on != "view retrieval"]
-    deciding = with_classes or report.comparisons
-    others = {found.other for found in deciding}
-    won = {name for name in others if _won([found for found in deciding if found.other == name])}
-    is_better = bool(deciding) and won == others and not report.collapsed
-    figures = "; ".join(
-        f"{found.on} {100 * found.new:.1f} against {100 * found.old:.1f} % of {found.other}: {found.outcome}"
-        for found in deciding
-    )
-    where = f"on {report.asked:,} chips it never saw"
-    if is_better and with_classes:
-        verdict = f"better {where} ({figures})"
-    elif is_better:
-        verdict = (
-            f"better {where} at telling them apart under changed views ({figures}); whether it is better for your "
-            "classes nobody knows before some chips have labels"
-        )
-    else:
-        verdict = f"no better: keep {' and '.join(sorted(others - won) or sorted(others))} ({where}: {figures})"
-    if report.collapsed:
-        verdict += ". The method collapsed on the way: its vectors were nearly all the same"
-    return replace(report, is_better=is_better, verdict=verdict)
-
-
-def _won(found: Sequence[Comparison]) -> bool:
-    """Better at something, and worse at nothing."""
-    outcomes = [each.outcome for each in found]
-    return "better" in outcomes and "worse" not in outcomes
-
-
 def _nothing_gained(report: TrainReport, start: str) -> str:
     why = (
         "the method collapsed: it gives every picture the same vector" if report.collapsed else "training made it worse"
     )
     return f"no better: keep what you have. On held-out chips nothing beat {start}, from which it began; {why}"
-
-
-def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 2) for name, value in metrics.items()}

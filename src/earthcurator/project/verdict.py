@@ -1,0 +1,135 @@
+"""Whether a new encoder is better than those there are, on chips that it never saw, in figures and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from earthcurator.encoders import Encoder, EncoderEntry, packaged_for
+from earthcurator.errors import Conflict
+from earthcurator.learn.compare import Hits, Standing, readable, stand
+from earthcurator.learn.evaluate import Labels, encode_classes
+from earthcurator.learn.metrics import Estimate, difference
+
+if TYPE_CHECKING:
+    from earthcurator.project.project import Project
+
+MOST_KNOWN = 2000
+"""Chips with classes that held-out ones are compared with."""
+_FEWEST_KNOWN = 8  # held-out chips with classes that say anything
+
+Measure = Literal["view retrieval", "20-NN", "linear probe"]
+Outcome = Literal["better", "worse", "no clear difference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The new encoder against another, on the same held-out chips."""
+
+    other: str
+    """Name of the other."""
+    on: Measure
+    new: float
+    """Share of the chips that the new one gets right."""
+    old: float
+    gain: Estimate
+    """The difference."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether the difference is one."""
+        if self.gain.low > 0:
+            return "better"
+        return "worse" if self.gain.high < 0 else "no clear difference"
+
+
+def compare(
+    project: Project, new: Encoder, asked: Sequence[str], seen: Sequence[str], known: Mapping[str, str], *, seed: int
+) -> tuple[tuple[Comparison, ...], int]:
+    """Against the packaged encoder for its size and the project's default; also how many chips were asked about.
+
+    `asked` are chips that training never saw. With classes, chip -> class, those of `seen` are the gallery.
+    """
+    rng = np.random.default_rng(seed)
+    pictures = project.chips.pictures(asked)
+    questions = readable(pictures, new)
+    if len(questions) < 2:
+        raise Conflict("no held-out chip can be read", hint="check the project's pictures: curator doctor")
+    gallery = _gallery(project, new, [chip for chip in seen if chip in known], rng)
+    named = [chip for chip in questions if chip in known]
+    classes: tuple[Labels, Labels] | None = None
+    if len(named) >= _FEWEST_KNOWN and len({known[chip] for chip in gallery}) > 1:
+        questions = named
+        numbers = encode_classes([known[chip] for chip in (*named, *gallery)])
+        classes = numbers[: len(named)], numbers[len(named) :]
+
+    def standing(encoder: Encoder) -> Standing:
+        return stand(encoder, [pictures[chip] for chip in questions], list(gallery.values()), classes, seed=seed)
+
+    ours, found = standing(new), []
+    for entry in _others(project, new):
+        theirs = standing(project.encoders.load(entry))
+        for on, first, second in _pairs(ours, theirs):
+            shares = float(first.mean()), float(second.mean())
+            gain = difference(first, second, rng)
+            found.append(Comparison(other=entry.card.name, on=on, new=shares[0], old=shares[1], gain=gain))
+    return tuple(found), len(questions)
+
+
+def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> tuple[bool, str]:
+    """Whether it is clearly better than all others, and the verdict in words.
+
+    Classes decide where there are any: views favour whoever was trained on views.
+    """
+    with_classes = [found for found in comparisons if found.on != "view retrieval"]
+    deciding = with_classes or comparisons
+    others = {found.other for found in deciding}
+    won = {name for name in others if _won([found for found in deciding if found.other == name])}
+    is_better = bool(others) and won == others and not collapsed
+    where = f"on {asked:,} chips it never saw"
+    figures = "; ".join(
+        f"{found.on} {100 * found.new:.1f} % against {100 * found.old:.1f} % of {found.other}, {found.outcome}"
+        for found in deciding
+    )
+    if not is_better:
+        verdict = f"no better: keep {' and '.join(sorted(others - won or others))} ({where}: {figures})"
+    elif with_classes:
+        verdict = f"better {where} ({figures})"
+    else:
+        verdict = (
+            f"better {where} at telling them apart under changed views ({figures}); whether it is better for your "
+            "classes cannot be known before some chips have labels"
+        )
+    if collapsed:
+        verdict += ". The method collapsed on the way: it gave nearly the same vector to all"
+    return is_better, verdict
+
+
+def _gallery(project: Project, new: Encoder, labelled: Sequence[str], rng: np.random.Generator) -> dict[str, bytes]:
+    chosen = [labelled[place] for place in rng.permutation(len(labelled))[:MOST_KNOWN]]
+    pictures = project.chips.pictures(chosen)
+    return {chip: pictures[chip] for chip in readable(pictures, new)}
+
+
+def _others(project: Project, new: Encoder) -> list[EncoderEntry]:
+    packaged = project.encoders.find(packaged_for(new.card.input_size))
+    default = project.encoders.find(project.default_encoder) if project.default_encoder else packaged
+    return [entry for entry in {packaged.id: packaged, default.id: default}.values() if entry.id != new.id]
+
+
+def _pairs(ours: Standing, theirs: Standing) -> list[tuple[Measure, Hits, Hits]]:
+    pairs: list[tuple[Measure, Hits, Hits]] = []
+    if ours.knn is not None and theirs.knn is not None:
+        pairs.append(("20-NN", ours.knn, theirs.knn))
+    if ours.linear is not None and theirs.linear is not None:
+        pairs.append(("linear probe", ours.linear, theirs.linear))
+    return [*pairs, ("view retrieval", ours.retrieval, theirs.retrieval)]
+
+
+def _won(found: Sequence[Comparison]) -> bool:
+    """Better at something, and worse at nothing."""
+    outcomes = {each.outcome for each in found}
+    return "better" in outcomes and "worse" not in outcomes
