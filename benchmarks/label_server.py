@@ -2,10 +2,10 @@
 
     python benchmarks/label_server.py --pictures EuroSAT_RGB
 
-Each annotator leases 10 chips, looks at each for 300 ms (or not at all: full speed) and sends one label a request, over
-a connection of its own. The server is `curator serve`: one process on SQLite; four on PostgreSQL 15, which is started
-for the purpose with its usual settings. The peer is the same server on SQLite with a commit for each label, as most
-programs do it.
+Annotators come one after another, within the time that ten chips take. Each leases 10 chips, looks at each for 300 ms
+(or not at all: full speed) and sends one label a request, over a connection of its own. The server is `curator serve`:
+one process on SQLite; four on PostgreSQL 15, which is started for the purpose with its usual settings. The peer is the
+same server on SQLite with a commit for each label, as most programs do it.
 
 Counted afterwards, from the labels that are kept: chips with two opinions although the task asks for one (target 0),
 and acknowledged labels that are missing (target 0). The annotators run on the same two cores as the server.
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -60,6 +61,7 @@ async def annotator(
     session: aiohttp.ClientSession, url: str, token: str, think: float, until: float, trial: Trial
 ) -> None:
     headers = {"Authorization": f"Bearer {token}"}
+    await asyncio.sleep(random.Random(token).uniform(0, BATCH * think))
     while time.monotonic() < until:
         started = time.perf_counter()
         async with session.post(f"{url}/leases", json={"count": BATCH, "seconds": 60}, headers=headers) as answer:
@@ -139,6 +141,8 @@ def measure(
     with ec.open(project, settings=settings) as opened:
         task = opened.tasks.create(f"{name} {think}?", ("yes", "no"))
         people = opened.records.people
+        if not people.any():
+            people.add("owner", "owner")
         known = {person.name: person for person in people.list()}
         names = [f"annotator {number}" for number in range(ANNOTATORS)]
         team = [known.get(name) or people.add(name, "annotator") for name in names]

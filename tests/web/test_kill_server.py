@@ -173,6 +173,7 @@ def make_site(tmp_path: Path, make_pictures: Callable[..., Path]) -> Callable[..
             project.import_pictures([make_pictures(CHIPS)])
             task = project.tasks.create("Is there smoke?", ("smoke", "clear"), opinions=OPINIONS)
             people = project.records.people
+            people.add("owner", "owner")
             names = [people.add(f"annotator {number}", "annotator") for number in range(ANNOTATORS)]
             tokens = [people.issue(person.id, kind="token") for person in names]
         return Site(tmp_path / "site", settings, task.id, tokens)

@@ -1800,6 +1800,11 @@ export interface components {
             versions?: {
                 [key: string]: string;
             };
+            /**
+             * Classes
+             * @default []
+             */
+            classes: string[];
         };
         /**
          * EncoderList

@@ -4,7 +4,8 @@ import { defaults as controls } from "ol/control/defaults";
 import { boundingExtent, type Extent } from "ol/extent";
 import { type Geometry, LineString, Polygon } from "ol/geom";
 import { fromExtent } from "ol/geom/Polygon";
-import { DragBox, Draw } from "ol/interaction";
+import { DragBox, DragPan, Draw } from "ol/interaction";
+import { defaults as interactions } from "ol/interaction/defaults";
 import VectorLayer from "ol/layer/Vector";
 import { get, getTransform, type TransformFunction } from "ol/proj";
 import { register } from "ol/proj/proj4";
@@ -59,6 +60,8 @@ export class RegionView {
     const lines = new VectorSource({ features: this.degreeLines() });
     this.map = new OlMap({
       target,
+      // The wheel scrolls the page until the map has the focus; dragging moves the map at once.
+      interactions: interactions({ onFocusOnly: true, dragPan: false }).extend([new DragPan()]),
       controls: controls({ attribution: false, rotate: false }),
       layers: [
         new VectorLayer({ source: this.land, style: ground }),

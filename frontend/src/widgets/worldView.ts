@@ -1,13 +1,15 @@
 /** The OpenLayers side of `WorldMap`: points drawn by the processor, a graticule, the filter's box, small pictures. */
 import { Feature, type MapBrowserEvent, Map as OlMap, View } from "ol";
 import { LineString, Point, Polygon } from "ol/geom";
-import { DragBox } from "ol/interaction";
+import { DragBox, DragPan } from "ol/interaction";
+import { defaults as interactions } from "ol/interaction/defaults";
 import VectorLayer from "ol/layer/Vector";
 import { get, getTransform, type Projection } from "ol/proj";
 import { register } from "ol/proj/proj4";
 import VectorSource from "ol/source/Vector";
 import { Fill, Icon, Stroke, Style, Text } from "ol/style";
 import proj4 from "proj4";
+import { unbroken } from "../imagery/rings";
 import { type Edges, outline, plainBox, polarBox } from "./geo";
 import { land } from "./land";
 import { PointsLayer } from "./pointsLayer";
@@ -57,6 +59,8 @@ export class WorldView {
     const dark = window.getComputedStyle(target).colorScheme.includes("dark");
     this.map = new OlMap({
       target,
+      // The wheel scrolls the page until the map has the focus; dragging moves the map at once.
+      interactions: interactions({ onFocusOnly: true, dragPan: false }).extend([new DragPan()]),
       layers: [
         landLayer(this.projection, code, dark),
         graticule(this.projection, code, dark),
@@ -180,7 +184,7 @@ function project(lon: Float32Array, lat: Float32Array, projection: Projection, c
 function landLayer(projection: Projection, code: Code, dark: boolean): VectorLayer {
   const place = towards(projection);
   const features = land().flatMap((ring) => {
-    if (code === "4326") return new Feature(new Polygon([ring]));
+    if (code === "4326") return new Feature(new Polygon([unbroken(ring)]));
     const reached = ring.some(([, lat]) => (code === "3413" ? lat > 0 : lat < 0));
     const clamp = code === "3413" ? Math.max : Math.min;
     return reached ? new Feature(new Polygon([ring.map(([lon, lat]) => place([lon, clamp(lat, 0)]))])) : [];

@@ -88,18 +88,16 @@ def predict(here: Here, name: str, classifier: str | None, out: Path | None, as_
              curator predict "Is there smoke?" --out smoke.csv
              curator predict "Is there smoke?" --classifier is-there-smoke-linear
     """
-    guesses: Iterable[Prediction | Classified]
+    found: list[Prediction] | list[Classified]
     with here.open() as project:
         task = project.tasks.find(name)
         if classifier is None:
             learner = project.learner(task)
-            guesses, missing = learner.predict(), _without_vectors(project, learner)
-            found = sorted(guesses, key=lambda guess: (-max(guess.scores.values()), guess.chip))
+            found, missing = sorted(learner.predict(), key=_surest), _without_vectors(project, learner)
             columns = ["chip", "label", *learner.wanted]
         else:
             with progress("predict") as told:
-                guesses, missing = project.classify(task, classifier, progress=told), 0
-                found = sorted(guesses, key=lambda guess: (-max(guess.scores.values()), guess.chip))
+                found, missing = sorted(project.classify(task, classifier, progress=told), key=_surest), 0
             columns = ["chip", "label", *project.encoders.find(classifier).card.classes]
     if out is not None:
         text = io.StringIO()
@@ -189,6 +187,10 @@ def _as_json(outlook: Outlook) -> dict[str, Any]:
     told = asdict(outlook)
     audit = {"audit": {**told["audit"], "sentence": outlook.audit.sentence}} if outlook.audit else {}
     return {**told, "finds": {**told["finds"], **shares}, **audit}
+
+
+def _surest(guess: Prediction | Classified) -> tuple[float, str]:
+    return -max(guess.scores.values()), guess.chip
 
 
 def _rows(found: Iterable[Prediction | Classified]) -> Iterator[Sequence[object]]:

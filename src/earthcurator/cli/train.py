@@ -62,6 +62,7 @@ _USE = {(False, False): "never", (False, True): "if better", (True, False): "alw
 @click.pass_obj
 def train(
     here: Here,
+    /,
     minutes: float | None,
     epochs: float | None,
     task: str | None,
@@ -123,6 +124,7 @@ def train(
 @click.pass_obj
 def finetune(
     here: Here,
+    /,
     name: str,
     minutes: float | None,
     called: str | None,
@@ -150,7 +152,7 @@ def finetune(
     if confusion is not None:
         write(confusion, made.picture)
     if as_json:
-        answer(made)
+        answer({name: value for name, value in asdict(made).items() if name != "picture"})
         return
     _tell_classifier(made)
 
@@ -181,8 +183,8 @@ def _tell_classifier(made: Finetuned) -> None:
     found = made.metrics
     table(
         ["measure", "value, 95 %"],
-        [("accuracy", found.accuracy), ("F1, mean of classes", found.f1), ("average precision", found.average_precision),
-         ("calibration error", f"{found.calibration_error:.3f}")],
+        [("accuracy", found.accuracy), ("F1, mean of classes", found.f1),
+         ("average precision", found.average_precision), ("calibration error", f"{found.calibration_error:.3f}")],
     )  # fmt: skip
     say(f"from {found.pictures:,} labels held out by {made.split}; it learned from {made.taught:,}")
     if made.split == "random":

@@ -74,11 +74,16 @@ def fit_head(vectors: Vectors, labels: Labels, classes: int, kind: Literal["line
 def calibrated(head: Head, vectors: Vectors, labels: Labels) -> Head:
     """The head with the temperature at which labels that it was not fitted on are likeliest.
 
-    Guo et al. 2017, On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599.
+    Guo et al. 2017, On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599. Where we differ: the
+    targets leave some doubt, as Platt's do, or a few labels that are all right would make it sure beyond measure.
     """
     logits, target = torch.from_numpy(head.logits(vectors)).double(), torch.from_numpy(labels)
+    doubt = 1 / (len(labels) + 2)
     temperatures = np.geomspace(_COLDEST, _HOTTEST, 200)
-    losses = [float(functional.cross_entropy(logits / temperature, target)) for temperature in temperatures]
+    losses = [
+        float(functional.cross_entropy(logits / temperature, target, label_smoothing=doubt))
+        for temperature in temperatures
+    ]
     return Head(head.layers, float(temperatures[int(np.argmin(losses))]))
 
 

@@ -37,7 +37,7 @@ class Preview:
 
     def draw(self, step: int) -> None:
         """Write `<step>.png`, once."""
-        if step in self._drawn or len(self._pixels) <= FOUND:
+        if step in self._drawn or len(self._pixels) < 2:
             return
         self._drawn.add(step)
         training = self._trunk.training
@@ -45,7 +45,7 @@ class Preview:
         self._trunk.eval()
         rows = functional.normalize(features(self._trunk, as_planes(torch.from_numpy(self._pixels)), device), dim=1)
         self._trunk.train(training)
-        nearest = (rows[:QUERIES] @ rows.T).topk(FOUND + 1, dim=1).indices.numpy()
+        nearest = (rows[:QUERIES] @ rows.T).topk(min(FOUND + 1, len(rows)), dim=1).indices.numpy()
         path = self._folder / f"{step:06d}.png"
         try:
             path.write_bytes(encode_png(_sheet(self._pixels, nearest)))

@@ -57,7 +57,7 @@ class Options:
     encoder: str | None = None
     """The encoder to begin with; by default the project's."""
     split: By | None = None
-    """How the labels are parted; by default by place where all their chips have one, else at random."""
+    """How the labels are parted; by default by place where that leaves every class on all sides, else at random."""
     seconds: float | None = None
     epochs: int = 20
     seed: int = 0
@@ -200,17 +200,15 @@ def _check(task: Task, labels: Mapping[str, str]) -> None:
 
 def _parted(chips: Sequence[Chip], labels: Mapping[str, str], options: Options) -> tuple[Mapping[str, list[str]], By]:
     rows = [(chip, labels[chip.id]) for chip in chips]
-    by: By = options.split or ("place" if all(chip.box is not None for chip in chips) else "random")
-    try:
-        sides = split(rows, SHARES, by=by, seed=options.seed)
-        if options.split is None and by == "place" and _lacks(sides, labels):
-            raise BadInput("a class would be in one place only")
-    except BadInput as error:
-        if options.split is not None:
-            raise
-        log.warning("the labels cannot be parted by place (%s): neighbours may be on both sides", error)
-        by = "random"
-        sides = split(rows, SHARES, by=by, seed=options.seed)
+    by: By = options.split or "random"
+    sides = split(rows, SHARES, by=by, seed=options.seed)
+    if options.split is None and all(chip.box is not None for chip in chips):
+        try:
+            apart = split(rows, SHARES, by="place", seed=options.seed)
+        except BadInput as error:
+            log.info("the labels cannot be parted by place: %s", error)
+        else:
+            by, sides = ("random", sides) if _lacks(apart, labels) else ("place", apart)
     return {side: [chip for chip, name in sides.items() if name == side] for side in SHARES}, by
 
 
@@ -312,15 +310,13 @@ def _check_parity(
     off = float(np.abs(classifier.classify(pictures) - head.probabilities(vectors)).max())
     if cosine < PARITY or off > _NEAR:
         raise BadEncoder(
-            f"the exported classifier disagrees with what was measured: cosine {cosine:.5f}, probabilities {off:.4f} off",
+            f"the exported classifier is not what was measured: cosine {cosine:.5f}, probabilities {off:.4f} off",
             hint="tell us which encoder it began with",
         )
 
 
 def _figures(metrics: Metrics, by: By) -> dict[str, float]:
-    where = (
-        f"on {metrics.pictures} labels held out by {by}" if by != "random" else f"on {metrics.pictures} random labels"
-    )
+    where = f"on {metrics.pictures} labels held out by {by}" if by != "random" else f"on {metrics.pictures} labels"
     named = {"accuracy": metrics.accuracy, "F1": metrics.f1, "average precision": metrics.average_precision}
     return {f"{name} {where}": round(figure.value, 4) for name, figure in named.items()}
 

@@ -34,8 +34,6 @@ from earthcurator.models import Chip
 from earthcurator.project.verdict import Comparison, compare, judge
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from earthcurator.project.project import Project
 
 log = logging.getLogger(__name__)
@@ -224,7 +222,9 @@ def _kept(
     )
 
 
-def _start(project: Project, options: Options, size: int) -> tuple[nn.Module, str]:
+def _start(
+    project: Project, options: Options, size: int
+) -> tuple[Any, str]:  # a torch module; torch is imported in learn only
     """The trunk to begin with, and words for it."""
     if options.init == "random":
         return make_trunk(options.trunk, seed=options.seed), "random weights"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Annotated, Any
@@ -10,12 +11,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from earthcurator.errors import BadBox, BadPicture, NotFound
+from earthcurator.errors import BadBox, BadPicture, NotAllowed, NotFound
 from earthcurator.models import Box, Chip, Filter, Person
 from earthcurator.pictures import thumbnail
 from earthcurator.project import Project
 from earthcurator.search import parse_dates
-from earthcurator.web.context import Here, Viewer
+from earthcurator.web.context import Here, Viewer, is_blind
 from earthcurator.web.lanes import Lanewise
 
 router = APIRouter(tags=["chips"])
@@ -82,7 +83,7 @@ class ProjectFacts(BaseModel):
 
 
 @router.get("/project")
-def describe(project: Here, _who: Viewer) -> ProjectFacts:
+def describe(project: Here, who: Viewer) -> ProjectFacts:
     """What the project holds."""
     found = project.chips.survey()
     entry = project.encoders.find(project.default_encoder) if project.default_encoder else None
@@ -93,7 +94,7 @@ def describe(project: Here, _who: Viewer) -> ProjectFacts:
         encoder=entry.id if entry else None,
         encoder_name=entry.card.name if entry else None,
         layers=dict(found.layers),
-        folders=dict(found.folders),
+        folders={} if is_blind(who) else dict(found.folders),
         first=found.first,
         last=found.last,
         box=[found.box.west, found.box.south, found.box.east, found.box.north] if found.box else None,
@@ -113,6 +114,7 @@ async def list_chips(
     folder: Annotated[Names, Query()] = [],  # noqa: B006
 ) -> ChipPage:
     """Chips in the order in which they came. Any page costs the same, wherever it is."""
+    check_folders(who, folder)
     box = read_box(bbox.split(",")) if bbox else None
     wanted = filter_of(box=box, dates=dates, layers=layer, folders=folder)
 
@@ -157,7 +159,13 @@ async def show_thumbnail(
 
 def shown(chip: Chip, who: Person) -> Chip:
     """What this person may know of a chip: who labels does not see what others took it for."""
-    return chip.blind() if who.role == "annotator" else chip.published()
+    return chip.blind() if is_blind(who) else chip.published()
+
+
+def check_folders(who: Person, folders: Sequence[str]) -> None:
+    """Who labels cannot ask which chips are in a class folder either."""
+    if folders and is_blind(who):
+        raise NotAllowed("who labels does not see the class folders of chips", hint="leave the folders out")
 
 
 def find_chip(project: Project, name: str) -> Chip:

@@ -42,3 +42,18 @@ Viewer = Annotated[Person, Depends(_at_least("viewer"))]
 Annotator = Annotated[Person, Depends(_at_least("annotator"))]
 Curator = Annotated[Person, Depends(_at_least("curator"))]
 Owner = Annotated[Person, Depends(_at_least("owner"))]
+
+
+def is_blind(who: Person) -> bool:
+    """Whether they label, and so must not see what others took chips for."""
+    return who.role == "annotator"
+
+
+async def _reader(who: Viewer) -> Person:
+    if is_blind(who):
+        raise NotAllowed("a dataset shows what others answered, and you still label", hint="ask a curator for it")
+    return who
+
+
+Reader = Annotated[Person, Depends(_reader)]
+"""Who may see what others answered: everybody but annotators."""

@@ -13,7 +13,7 @@ from earthcurator.errors import NotFound
 from earthcurator.jobs import Export, card_of, is_here, map_of, read_work, remove_export
 from earthcurator.models import Job
 from earthcurator.project import Project
-from earthcurator.web.context import Curator, Here, Viewer
+from earthcurator.web.context import Curator, Here, Reader, Viewer
 
 router = APIRouter(tags=["datasets"])
 
@@ -64,7 +64,7 @@ def delete_dataset(dataset: Identity, project: Here, _who: Curator) -> None:
     response_class=Response,
     responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
 )
-def show_card(dataset: Identity, project: Here, _who: Viewer) -> Response:
+def show_card(dataset: Identity, project: Here, _who: Reader) -> Response:
     """The data card, as Markdown."""
     card = card_of(project, project.records.jobs.get(dataset))
     return Response(card, media_type="text/markdown; charset=utf-8")
@@ -75,7 +75,7 @@ def show_card(dataset: Identity, project: Here, _who: Viewer) -> Response:
     response_class=Response,
     responses={200: {"content": {"image/svg+xml": {"schema": {"type": "string"}}}}},
 )
-def show_map_of_dataset(dataset: Identity, project: Here, _who: Viewer) -> Response:
+def show_map_of_dataset(dataset: Identity, project: Here, _who: Reader) -> Response:
     """Where its chips are, as an SVG picture."""
     drawn = map_of(project, project.records.jobs.get(dataset))
     if drawn is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from earthcurator.project import Project
 from earthcurator.project.maps import ChipMap, Method, chip_map
 from earthcurator.web.asked import ClassName, TaskId
 from earthcurator.web.chips import unchanged
-from earthcurator.web.context import Here, Owner, Viewer
+from earthcurator.web.context import Here, Owner, Viewer, is_blind
 from earthcurator.web.lanes import Lanewise
 
 router = APIRouter(tags=["explore"])
@@ -78,22 +78,22 @@ class Maps:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._packed: _Packed | None = None
+        self._packed: dict[bool, _Packed] = {}
 
-    def get(self, project: Project) -> _Packed:
-        """The map as it is now."""
+    def get(self, project: Project, *, blind: bool) -> _Packed:
+        """The map as it is now; without class folders for those who must not see them."""
         with self._lock:  # whoever comes meanwhile waits: making it twice would take longer
-            version = _version(project)
-            if self._packed is None or self._packed.version != version:
-                self._packed = _pack(chip_map(project), version)
-            return self._packed
+            version = _version(project) + ("-blind" if blind else "")
+            if blind not in self._packed or self._packed[blind].version != version:
+                self._packed[blind] = _pack(chip_map(project), version, blind=blind)
+            return self._packed[blind]
 
 
 @router.get("/map", responses=BINARY, response_class=Response, description=FORMAT)
-async def show_map(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> Response:
+async def show_map(project: Here, who: Viewer, lanes: Lanewise, request: Request) -> Response:
     """All chips of the project as arrays."""
     maps = _maps(request)
-    packed = await lanes.search.run(lambda: maps.get(project))
+    packed = await lanes.search.run(lambda: maps.get(project, blind=is_blind(who)))
     tag = f'"{packed.version}"'
     known = unchanged(tag, request.headers.get("if-none-match", ""))
     takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
@@ -105,10 +105,10 @@ async def show_map(project: Here, _who: Viewer, lanes: Lanewise, request: Reques
 
 
 @router.get("/map/info")
-async def describe_map(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> MapFacts:
+async def describe_map(project: Here, who: Viewer, lanes: Lanewise, request: Request) -> MapFacts:
     """What the map of all chips is made of, without its arrays."""
     maps = _maps(request)
-    return await lanes.search.run(lambda: maps.get(project).facts)
+    return await lanes.search.run(lambda: maps.get(project, blind=is_blind(who)).facts)
 
 
 class Place(BaseModel):
@@ -180,8 +180,10 @@ def _version(project: Project) -> str:
     return f"{crc32(repr(parts).encode()):08x}-{parts[0]}"
 
 
-def _pack(found: ChipMap, version: str) -> _Packed:
+def _pack(found: ChipMap, version: str, *, blind: bool) -> _Packed:
     atlas = found.atlas
+    if blind:
+        atlas = replace(atlas, folder=np.full_like(atlas.folder, 65535), folders=())
     columns: dict[str, NDArray[Any]] = {
         "time": atlas.time.astype("<f8"),
         "x": found.places[:, 0].astype("<f4"),

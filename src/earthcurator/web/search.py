@@ -18,6 +18,7 @@ from earthcurator.project import Project
 from earthcurator.web.chips import (
     PICTURE,
     Side,
+    check_folders,
     filter_of,
     find_chip,
     picture_answer,
@@ -168,19 +169,21 @@ _UPLOAD_BODY = _picture_body(
 
 
 @router.post("/search")
-async def search(project: Here, _who: Viewer, lanes: Lanewise, query: SearchQuery) -> Found:
+async def search(project: Here, who: Viewer, lanes: Lanewise, query: SearchQuery) -> Found:
     """Rank the chips by likeness to examples."""
+    check_folders(who, query.filter.folders)
     return await lanes.search.run(lambda: _search(project, query))
 
 
 @router.post("/search/upload", openapi_extra=_UPLOAD_BODY)
-async def search_by_upload(project: Here, _who: Viewer, lanes: Lanewise, request: Request) -> Found:
+async def search_by_upload(project: Here, who: Viewer, lanes: Lanewise, request: Request) -> Found:
     """Rank the chips by likeness to pictures in this request, e.g. `curl -F positive=@smoke.jpg`."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise BadRequest("this takes a form of files", hint="curl -F positive=@smoke.jpg")
     with lanes.uploads.admit(), lanes.search.admit():
         async with request.form(max_files=MOST_FILES, max_fields=1, max_part_size=FORM_BYTES) as form:
             query = _form_query(form)
+            check_folders(who, query.filter.folders)
             positives = [await file.read() for file in _files(form, "positive")]
             negatives = [await file.read() for file in _files(form, "negative")]
         return await lanes.search.go_on(lambda: _search(project, query, positives, negatives))

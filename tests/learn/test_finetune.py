@@ -1,0 +1,194 @@
+"""Classifiers on vectors and fine-tuned trunks: that they learn, say how sure they are, and survive export."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, f1_score
+
+from earthcurator.encoders import EncoderCard, OnnxEncoder, packaged
+from earthcurator.encoders.default import packaged_weights
+from earthcurator.errors import BadEncoder, BadInput
+from earthcurator.learn.classifier import Head, attach, calibrated, fit_head, softmax
+from earthcurator.learn.finetune import Lesson, adapt
+from earthcurator.learn.metrics import difference, draw_confusion, measure
+from earthcurator.learn.quality import features
+from earthcurator.learn.views import as_planes, preset
+from tests.encoders.tiny_models import tiny_onnx
+from tests.learn.scenes import SIZE, ground, kinds, small_trunk
+
+RNG = np.random.default_rng
+
+
+def clouds(count: int, seed: int, *, noise: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors about three directions, and which."""
+    rng = RNG(seed)
+    labels = rng.integers(0, 3, count)
+    rows = np.eye(8, dtype=np.float32)[labels] + noise * rng.standard_normal((count, 8)).astype(np.float32)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_head_finds_classes_that_are_there(kind: str) -> None:
+    head = fit_head(*clouds(200, 0), 3, kind)  # type: ignore[arg-type]  # one of the two
+    vectors, truth = clouds(300, 1)
+    assert (head.probabilities(vectors).argmax(axis=1) == truth).mean() > 0.7
+
+
+def test_rare_class_is_not_drowned_by_a_common_one() -> None:
+    rng = RNG(0)
+    labels = np.repeat([0, 1], [190, 10])
+    rows = rng.normal(0, 1, (200, 2)).astype(np.float32) + np.where(labels == 1, 1.2, 0)[:, None].astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    said = fit_head(rows, labels, 2, "linear").probabilities(rows).argmax(axis=1)
+    assert (said[labels == 1] == 1).mean() > 0.6
+
+
+def test_calibration_makes_an_overconfident_head_as_sure_as_it_is_right() -> None:
+    head = fit_head(*clouds(200, 0, noise=1.0), 3, "linear")
+    boastful = Head(tuple((weights * 20, bias * 20) for weights, bias in head.layers))
+    after = calibrated(boastful, *clouds(400, 1, noise=1.0))
+    vectors, truth = clouds(2000, 2, noise=1.0)
+    before = measure(boastful.probabilities(vectors), truth, RNG(0)).calibration_error
+    assert after.temperature > 5
+    assert measure(after.probabilities(vectors), truth, RNG(0)).calibration_error < before / 3
+
+
+def test_few_labels_that_are_all_right_do_not_make_it_sure_beyond_measure() -> None:
+    vectors, labels = clouds(10, 0, noise=0.01)
+    head = calibrated(fit_head(*clouds(60, 1, noise=0.01), 3, "linear"), vectors, labels)
+    assert head.probabilities(vectors).max() < 0.99
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp"])
+def test_attached_head_gives_its_probabilities_and_leaves_the_vectors_alone(kind: str) -> None:
+    plain = OnnxEncoder(tiny_onnx(), EncoderCard(name="tiny", dim=6, input_size=16))
+    pictures = RNG(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    vectors = plain.encode(pictures)
+    head = calibrated(fit_head(vectors, np.arange(40) % 3, 3, kind), vectors, np.arange(40) % 3)  # type: ignore[arg-type]
+    weights = attach(tiny_onnx(), head, plain.vectors_output)
+    classifier = OnnxEncoder(weights, EncoderCard(name="tiny", dim=6, input_size=16, classes=("a", "b", "c")))
+    np.testing.assert_array_equal(classifier.encode(pictures), vectors)
+    np.testing.assert_allclose(classifier.classify(pictures), head.probabilities(vectors), atol=1e-4)
+
+
+def test_head_fits_encoders_of_every_shape() -> None:
+    for options in ({"layout": "float32"}, {"batch": 4}, {"output": ["n", 6, 1, 1]}):
+        weights = tiny_onnx(**options)
+        card = EncoderCard(name="tiny", dim=6, input_size=16, input="float32" if "layout" in options else "uint8")
+        plain = OnnxEncoder(weights, card)
+        pictures = RNG(0).integers(0, 256, (10, 16, 16, 3), dtype=np.uint8)
+        head = fit_head(plain.encode(pictures), np.arange(10) % 2, 2, "linear")
+        named = EncoderCard(name="tiny", dim=6, input_size=16, input=card.input, classes=("a", "b"))
+        scores = OnnxEncoder(attach(weights, head, plain.vectors_output), named).classify(pictures)
+        np.testing.assert_allclose(scores, head.probabilities(plain.encode(pictures)), atol=1e-4)
+
+
+def test_classifier_can_be_taught_again() -> None:
+    first, second = (fit_head(*clouds(60, seed)[:1], RNG(seed).integers(0, 2, 60), 2, "linear") for seed in (0, 1))
+    once = attach(tiny_onnx(dim=8), first, "vectors")
+    assert attach(once, second, "vectors") == attach(tiny_onnx(dim=8), second, "vectors")
+
+
+def test_foreign_scores_are_not_overwritten() -> None:
+    model = onnx.load_from_string(tiny_onnx(dim=8))
+    model.graph.node[-1].output[0] = "scores"
+    model.graph.output[0].name = "scores"
+    with pytest.raises(BadEncoder, match="scores"):
+        attach(model.SerializeToString(), fit_head(*clouds(60, 0), 3, "linear"), "scores")
+
+
+def test_card_with_classes_that_the_file_does_not_have_is_refused() -> None:
+    with pytest.raises(BadEncoder, match="number of classes"):
+        OnnxEncoder(tiny_onnx(), EncoderCard(name="tiny", dim=6, input_size=16, classes=("a", "b")))
+
+
+def test_encoder_without_classes_classifies_nothing() -> None:
+    with pytest.raises(BadInput, match="without classes") as failed:
+        packaged("lite0-64").classify(np.zeros((1, 64, 64, 3), np.uint8))
+    assert "curator finetune" in failed.value.hint
+
+
+def test_measures_agree_with_scikit_learn() -> None:
+    rng = RNG(3)
+    truth = rng.integers(0, 3, 120)
+    logits = np.round(rng.normal(0, 1, (120, 3)) + 1.2 * np.eye(3)[truth], 1).astype(np.float32)
+    found = measure(softmax(logits), truth, RNG(0))
+    scores = softmax(logits)
+    precision = [average_precision_score(truth == name, scores[:, name]) for name in range(3)]
+    assert found.accuracy.value == pytest.approx((scores.argmax(axis=1) == truth).mean())
+    assert found.f1.value == pytest.approx(f1_score(truth, scores.argmax(axis=1), average="macro"))
+    assert found.average_precision.value == pytest.approx(np.mean(precision))
+    assert found.accuracy.low < found.accuracy.value < found.accuracy.high
+    assert np.array(found.confusion).sum() == 120
+
+
+def test_difference_is_clear_only_when_it_is_there() -> None:
+    rng = RNG(0)
+    first, second = rng.random(400) < 0.9, rng.random(400) < 0.7
+    assert difference(first, second, RNG(0)).low > 0
+    assert difference(first, first, RNG(0)).low == difference(first, first, RNG(0)).high == 0
+
+
+def test_confusion_is_drawn_with_names_that_cannot_break_out() -> None:
+    svg = draw_confusion([[3, 1], [0, 2]], ("<script>", "b"), title="Is it & so?")
+    assert "<script>" not in svg
+    assert ">3<" in svg
+    assert "&amp; so?" in svg
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_fine_tuning_makes_classes_easier_to_tell_apart(share: float) -> None:
+    pictures = ground(96)
+    names = kinds(pictures)
+    numbers = {chip: int(names[chip] == "dots") for chip in pictures.ids}
+    teaching, choosing = ({chip: numbers[chip] for chip in pictures.ids[part]} for part in (slice(72), slice(72, 96)))
+    lesson = Lesson(views=preset("gentle", SIZE), share=share, epochs=15, batch=16, rate=3e-3, threads=1)
+    trunk = small_trunk()
+    before = {name: weights.clone() for name, weights in trunk.state_dict().items()}
+    done = adapt(pictures, trunk, teaching, choosing, 2, lesson)
+    assert min(done.losses) < 0.95 * done.losses[0]
+    assert all(torch.equal(weights, before[name]) for name, weights in trunk.state_dict().items())  # a copy was taught
+    changed = [not torch.equal(weights, before[name]) for name, weights in done.trunk.named_parameters()]
+    assert changed[-1]
+    assert all(changed) == (share == 1)
+
+
+def test_same_seed_teaches_the_same() -> None:
+    pictures = ground(40)
+    numbers = {chip: number % 2 for number, chip in enumerate(pictures.ids)}
+    lesson = Lesson(views=preset("gentle", SIZE), epochs=2, threads=2)
+    trunk = small_trunk()
+    first, second = (adapt(pictures, trunk, numbers, numbers, 2, lesson) for _ in range(2))
+    assert first.losses == second.losses
+
+
+def test_stopped_fine_tuning_gives_back_what_was_best() -> None:
+    pictures = ground(40)
+    numbers = {chip: number % 2 for number, chip in enumerate(pictures.ids)}
+    trunk = small_trunk().eval()
+    lesson = Lesson(views=preset("gentle", SIZE), threads=1)
+    done = adapt(pictures, trunk, numbers, numbers, 2, lesson, stop=lambda: True)
+    planes = as_planes(torch.zeros(1, SIZE, SIZE, 3, dtype=torch.uint8))
+    device = torch.device("cpu")
+    assert done.epochs == 0
+    assert torch.equal(features(done.trunk, planes, device), features(trunk, planes, device))
+
+
+def test_time_that_is_over_ends_fine_tuning() -> None:
+    pictures = ground(40)
+    numbers = {chip: number % 2 for number, chip in enumerate(pictures.ids)}
+    clock = iter(range(0, 1000, 10))
+    lesson = Lesson(views=preset("gentle", SIZE), epochs=500, seconds=45, threads=1)
+    assert adapt(pictures, small_trunk(), numbers, numbers, 2, lesson, clock=lambda: next(clock)).epochs < 5
+
+
+def test_packaged_file_takes_a_head() -> None:
+    encoder = packaged("lite0-64")
+    pictures = RNG(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    head = fit_head(encoder.encode(pictures), np.array([0, 1, 0, 1]), 2, "linear")
+    weights = attach(packaged_weights("lite0-64"), head, encoder.vectors_output)
+    card = EncoderCard(name="two", dim=128, input_size=64, classes=("a", "b"))
+    np.testing.assert_array_equal(OnnxEncoder(weights, card).encode(pictures), encoder.encode(pictures))

@@ -1,0 +1,269 @@
+"""Training through a project: what is kept, what is reported, and what is refused with a sentence."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+import earthcurator as ec
+from earthcurator.errors import BadInput, Conflict, CuratorError
+from earthcurator.jobs import read_work
+from earthcurator.models import Label, Task
+from earthcurator.pictures import encode_png
+from earthcurator.project.verdict import Comparison, judge
+from tests.learn.scenes import ground
+
+TINY = {"epochs": 1, "size": 32, "batch": 16, "init": "random", "trunk": "resnet18-narrow"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of 60 chips, dots and stripes, in folders."""
+    folder = tmp_path_factory.mktemp("made")
+    for name, content in ground(60).files.items():
+        place = folder / "pictures" / name.split("-")[0]
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{name}.png").write_bytes(content)
+    with ec.create(folder / "project") as project:
+        project.import_pictures([folder / "pictures"])
+    return folder / "project"
+
+
+@pytest.fixture
+def own(made: Path, tmp_path: Path) -> Iterator[ec.Project]:
+    shutil.copytree(made, tmp_path / "own")
+    with ec.open(tmp_path / "own") as project:
+        yield project
+
+
+def labelled(project: ec.Project, said: Callable[[int, str], str | None], question: str = "Is it dots?") -> Task:
+    """A task with an answer for each chip, by its number and folder; None leaves it open."""
+    task = project.tasks.create(question, ("dots", "stripes"))
+    for number, chip in enumerate(sorted(project.chips.all(), key=lambda chip: chip.id)):
+        value = said(number, str(chip.folder))
+        if value is not None:
+            label = Label(
+                id=uuid4().hex, task=task.id, chip=chip.id, annotator="me", decision="label", value=(value,),
+                time=datetime.now(UTC),
+            )  # fmt: skip
+            project.tasks.store.put(label)
+    return task
+
+
+def truthful(_: int, folder: str) -> str:
+    return folder
+
+
+def pictures_of(folder: Path, pixels: list[np.ndarray]) -> Path:
+    folder.mkdir()
+    for number, each in enumerate(pixels):
+        (folder / f"{number:03d}.png").write_bytes(encode_png(each))
+    return folder
+
+
+def test_trained_encoder_is_kept_with_a_report_and_changes_nothing_unasked(own: ec.Project, tmp_path: Path) -> None:
+    report = own.train(**TINY, previews=tmp_path / "previews")
+    assert report.encoder is not None
+    card = own.encoders.find(report.encoder).card
+    assert card.name == report.name == "simclr-resnet18-narrow-32"
+    assert "simclr with resnet18-narrow from random weights" in card.method
+    assert {(each.other, each.on) for each in report.comparisons} == {
+        ("lite0-64", on) for on in ("20-NN", "linear probe", "view retrieval")
+    } or report.asked < 8
+    assert report.verdict.startswith(("better", "no better: keep lite0-64"))
+    assert own.default_encoder is None
+    assert list((tmp_path / "previews").glob("*.png"))
+    assert own.embed(report.encoder).added == 60
+
+
+def test_held_out_chips_are_not_learned_from(own: ec.Project) -> None:
+    report = own.train(**TINY)
+    assert report.chips + report.asked < 60  # and some more choose the best weights
+
+
+def test_asked_for_encoder_becomes_the_default(own: ec.Project) -> None:
+    assert own.train(**TINY, use="always").encoder == own.default_encoder
+
+
+def test_stopped_training_goes_on_with_the_same_command(own: ec.Project) -> None:
+    options = {**TINY, "epochs": 6}
+    seen: list[int] = []
+    stopped = own.train(**options, progress=lambda now: seen.append(now.step), stop=lambda: len(seen) >= 2)
+    resumed: list[int] = []
+    finished = own.train(**options, progress=lambda now: resumed.append(now.step))
+    assert (stopped.ending, finished.ending) == ("stopped", "finished")
+    assert resumed[0] == seen[-1] + 1
+    assert not list((own.cache / "training").iterdir())
+
+
+def test_second_encoder_of_the_same_name_gets_a_number(own: ec.Project) -> None:
+    names = [own.train(**TINY, seed=seed).name for seed in (0, 1)]
+    assert min(filter(None, names)) == "simclr-resnet18-narrow-32"
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        ([np.full((32, 32, 3), 9, np.uint8)], "1 picture is too few"),
+        ([np.full((32, 32, 3), value, np.uint8) for value in range(10)], "10 pictures are too few"),
+    ],
+)
+def test_too_few_pictures_are_a_sentence(
+    project: ec.Project, tmp_path: Path, pixels: list[np.ndarray], words: str
+) -> None:
+    project.import_pictures([pictures_of(tmp_path / "pictures", pixels)])
+    with pytest.raises(BadInput, match=words) as failed:
+        project.train(**TINY)
+    assert failed.value.hint
+
+
+def test_pictures_that_all_look_the_same_are_a_sentence(project: ec.Project, tmp_path: Path) -> None:
+    pixels = [np.full((32, 32, 3), 90, np.uint8) for _ in range(60)]
+    for number, each in enumerate(pixels):
+        each[0, 0, 0] = number  # or they would be one chip; the encoder sees 16 x 16 pixels
+    project.import_pictures([pictures_of(tmp_path / "pictures", pixels)])
+    try:
+        verdict = project.train(**{**TINY, "size": 16}).verdict
+    except CuratorError as error:
+        verdict = str(error)
+    assert verdict
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "magic"}, "magic"),
+        ({"trunk": "resnet18", "init": "packaged"}, "resnet18"),
+        ({"init": "nobody"}, "nobody"),
+        ({"views": "sideways"}, "sideways"),
+        ({"seconds": 5.0}, "how long"),
+        ({"hold_out": "time"}, "no time"),
+    ],
+)
+def test_impossible_training_is_a_sentence(own: ec.Project, options: dict[str, object], words: str) -> None:
+    with pytest.raises(CuratorError, match=words) as failed:
+        own.train(**{**TINY, "trunk": "lite0", **options})
+    assert failed.value.hint
+
+
+@pytest.mark.parametrize("how", ["linear", "mlp", "full"])
+def test_labels_become_a_classifier_that_is_usable_at_once(own: ec.Project, how: str) -> None:
+    task = labelled(own, truthful)
+    found = own.finetune(task, how=how, epochs=1)
+    assert found.metrics.accuracy.value > 0.8
+    assert found.split == "random"
+    guesses = list(own.classify(task, found.name))
+    folders = {chip.id: chip.folder for chip in own.chips.all()}
+    assert len(guesses) == 60
+    assert np.mean([guess.label == (folders[guess.chip],) for guess in guesses]) > 0.8
+    assert all(sum(guess.scores.values()) == pytest.approx(1, abs=1e-4) for guess in guesses)
+    assert own.encoders.find(found.encoder).card.classes == ("dots", "stripes")
+    assert own.embed(found.name).added == 60
+
+
+def test_linear_classifier_keeps_the_vectors_of_its_encoder(own: ec.Project) -> None:
+    found = own.finetune(labelled(own, truthful))
+    chip = next(own.chips.all()).id
+    base, new = (own.vectors([chip], own.encoder(name)) for name in ("lite0-64", found.name))
+    np.testing.assert_allclose(base, new, atol=1e-6)
+
+
+def test_classifier_can_be_made_from_a_classifier(own: ec.Project) -> None:
+    task = labelled(own, truthful)
+    first = own.finetune(task, use=True)
+    second = own.finetune(task, how="mlp")
+    assert own.default_encoder == first.encoder
+    assert len(list(own.classify(task, second.name))) == 60
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (lambda number, folder: None, "no chip .* has an answer"),
+        (lambda number, folder: "dots", "one class teaches nothing"),
+        (lambda number, folder: "dots" if number else "stripes", "stripes has 1 label,"),
+    ],
+)
+def test_labels_that_teach_nothing_are_a_sentence(
+    own: ec.Project, said: Callable[[int, str], str | None], words: str
+) -> None:
+    with pytest.raises(Conflict, match=words) as failed:
+        own.finetune(labelled(own, said))
+    assert failed.value.hint
+
+
+def test_place_and_time_that_chips_do_not_have_cannot_part_them(own: ec.Project) -> None:
+    task = labelled(own, truthful)
+    for split in ("place", "time"):
+        with pytest.raises(BadInput, match=f"no {split}"):
+            own.finetune(task, split=split)
+
+
+def test_encoder_is_no_classifier(own: ec.Project) -> None:
+    with pytest.raises(BadInput, match="without classes"):
+        list(own.classify(labelled(own, truthful), "lite0-64"))
+
+
+def test_job_trains_and_returns_what_json_can_say(own: ec.Project, tmp_path: Path) -> None:
+    task = labelled(own, truthful)
+    steps: list[tuple[int, int | None]] = []
+    work = read_work("finetune", {"task": task.id, "how": "linear"})
+    work.check(own)
+    done = work.run(own, lambda *at: steps.append(at), tmp_path)
+    assert done["classes"] == ("dots", "stripes")
+    with pytest.raises(CuratorError, match="nobody"):
+        read_work("train", {"init": "nobody"}).check(own)
+
+
+def test_without_torch_one_sentence_says_what_to_install(made: Path) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from earthcurator.cli import main\n"
+        f"main(['--project', {str(made)!r}, *sys.argv[1:]])"
+    )
+    for command in (["train", "--epochs", "1"], ["encoders"], ["train", "--help"]):
+        done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        if command[-1] == "1":
+            assert done.returncode == 3
+            assert "pip install 'earthcurator[train]'" in done.stderr
+        else:
+            assert done.returncode == 0
+
+
+def compared(on: str, new: float, old: float, low: float, high: float) -> Comparison:
+    from earthcurator.learn.metrics import Estimate
+
+    gain = Estimate(new - old, low, high)
+    return Comparison(other="lite0-64", on=on, new=new, old=old, gain=gain)  # type: ignore[arg-type]  # as measured
+
+
+def test_verdict_goes_by_classes_where_there_are_any() -> None:
+    views = compared("view retrieval", 0.9, 0.5, 0.3, 0.5)
+    better, words = judge([compared("20-NN", 0.9, 0.8, 0.05, 0.15), views], 100, collapsed=False)
+    assert better
+    assert words.startswith("better on 100 chips")
+    worse, words = judge([compared("20-NN", 0.8, 0.81, -0.05, 0.03), views], 100, collapsed=False)
+    assert not worse
+    assert words.startswith("no better: keep lite0-64")
+
+
+def test_verdict_from_views_alone_says_what_it_does_not_know() -> None:
+    better, words = judge([compared("view retrieval", 0.9, 0.5, 0.3, 0.5)], 100, collapsed=False)
+    assert better
+    assert "cannot be known" in words
+
+
+def test_collapse_is_never_better() -> None:
+    better, words = judge([compared("20-NN", 0.9, 0.8, 0.05, 0.15)], 100, collapsed=True)
+    assert not better
+    assert "collapsed" in words
