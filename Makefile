@@ -10,6 +10,7 @@ demo: $(VENV)/.demo
 	$(BIN)/curator demo demo
 
 test: $(VENV)/.dev
+	$(BIN)/python hatch_build.py
 	$(BIN)/pytest
 
 check: check-app $(VENV)/.dev

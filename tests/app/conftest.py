@@ -6,11 +6,13 @@ policy stops something, and when a script fails.
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -59,7 +61,9 @@ def made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callabl
 
 @pytest.fixture(scope="session")
 def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the built app: that of `make app`, or one that is built now."""
+    """The folder of the built app: the one that is named, that of `make app`, or one that is built now."""
+    if named := os.environ.get("CURATOR_STATIC"):
+        return Path(named)
     if (BUILT / "index.html").exists():
         return BUILT
 
@@ -124,11 +128,14 @@ class Site:
         events = list(store.events(task.id))
         assert len({event.id for event in events}) == len(events)
         voided = {event.voids for event in events}
-        return {
-            event.chip: event.value or (event.decision,)
-            for event in events
-            if event.decision != "undo" and event.id not in voided
-        }
+        standing = [event for event in events if event.decision != "undo" and event.id not in voided]
+        assert len({event.chip for event in standing}) == len(standing)  # nothing is said twice
+        return {event.chip: event.value or (event.decision,) for event in standing}
+
+    def hears(self, task: Task, said: Mapping[str, tuple[str, ...]]) -> None:
+        """Until this is what stands, and nothing else."""
+        until(lambda: self.said(task) == said)
+        assert self.said(task) == said
 
     def link(self, name: str, role: Role) -> str:
         """The address with which somebody new signs in."""
@@ -176,6 +183,13 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that no page shows. It is up to the caller to say what is wrong if it does not happen."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def tour_seen(context: BrowserContext) -> None:
@@ -262,7 +276,7 @@ def press(page: Page, key: str) -> str:
 
 
 def saved(page: Page) -> None:
-    """Until the server has everything."""
+    """Until the page says that the server has everything. What was said a moment ago may not be counted yet."""
     expect(page.get_by_text("Saved ✓")).to_be_visible()
 
 

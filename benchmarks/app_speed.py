@@ -1,0 +1,152 @@
+"""The web app in headless Chromium: how long people wait, on a project of Blue Marble chips.
+
+    python benchmarks/app_speed.py --project demo
+
+`--project` is an embedded project (`curator demo demo`), of which a copy is served; the app is that of `make app`, or
+of `--static` with CURATOR_STATIC set to the same.
+
+Times are taken in the page: from a key to the frame in which the next picture is painted, between frames while a grid
+of a million scrolls, from the beginning of a cold load to the first picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common import record, table
+from label_server import PORT, serving
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import earthcurator as ec
+
+LABELS = 100
+LOADS = 7
+URL = f"http://127.0.0.1:{PORT}"
+NEXT = """
+async (key) => {
+  const before = document.querySelector(".label-card img.now").src;
+  const start = performance.now();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  for (;;) {
+    await new Promise(requestAnimationFrame);
+    const now = document.querySelector(".label-card img.now");
+    if (now && now.src !== before && now.complete) break;
+  }
+  await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+  return performance.now() - start;
+}
+"""
+SCROLL = """
+async () => {
+  const grid = document.querySelector("[role=grid]");
+  const frames = [];
+  let last = performance.now();
+  for (let step = 0; step < 180; step++) {
+    grid.scrollTop += 40;
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    frames.push(now - last);
+    last = now;
+  }
+  return frames.slice(5);
+}
+"""
+FIRST_PICTURE = """
+() => {
+  const picture = performance.getEntriesByType("resource").find(({ name }) => name.includes("/chips/"));
+  return picture ? picture.responseEnd : null;
+}
+"""
+SCRIPTS = """
+() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname)
+  .filter((name) => name.endsWith(".js"))
+"""
+
+
+def p95(milliseconds: list[float]) -> float:
+    return round(statistics.quantiles(milliseconds, n=100)[94], 1)
+
+
+def new_page(browser: Browser) -> Page:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.add_init_script("localStorage.setItem('curator tour seen', 'yes')")
+    return context.new_page()
+
+
+def decisions(browser: Browser, task: str) -> list[float]:
+    page = new_page(browser)
+    page.goto(f"{URL}/tasks/{task}/label")
+    page.wait_for_selector(".label-card img.now")
+    page.wait_for_load_state("networkidle")
+    times = []
+    for number in range(LABELS):
+        times.append(float(page.evaluate(NEXT, "yn"[number % 2])))
+        page.wait_for_timeout(250)  # as a person would, so that the pictures behind it are here
+    page.context.close()
+    return times
+
+
+def scrolling(browser: Browser) -> list[float]:
+    page = new_page(browser)
+    page.goto(f"{URL}/explore?demo=1000000")
+    page.wait_for_selector("[role=grid] img")
+    page.wait_for_load_state("networkidle")
+    frames: list[float] = page.evaluate(SCROLL)
+    page.context.close()
+    return frames
+
+
+def cold_loads(browser: Browser, static: Path) -> tuple[list[float], int]:
+    """Milliseconds to the first picture, and bytes of compressed scripts of the first load."""
+    times, scripts = [], set()
+    for _ in range(LOADS):
+        page = new_page(browser)
+        page.goto(URL)
+        page.wait_for_function(FIRST_PICTURE)
+        times.append(float(page.evaluate(FIRST_PICTURE)))
+        scripts = set(page.evaluate(SCRIPTS))
+        page.context.close()
+    zipped = sum(len(gzip.compress((static / name.lstrip("/")).read_bytes(), 9)) for name in scripts)
+    return times, zipped
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--project", type=Path, required=True, help="an embedded project")
+    parser.add_argument("--static", type=Path, default=Path(ec.__file__).parent / "web" / "static", help="a built app")
+    chosen = parser.parse_args()
+    program = shutil.which("chromium")
+    if program is None or not (chosen.static / "index.html").exists():
+        raise SystemExit("error: this needs Debian's Chromium (apt-get install chromium) and the app (make app)")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        shutil.copytree(chosen.project, f"{folder}/project", ignore=shutil.ignore_patterns("labels.db*", "*.lock"))
+        with ec.open(f"{folder}/project") as project:
+            task = project.tasks.create("Is there an island?", ("island", "other")).id
+        with serving(Path(folder) / "project", None, 1, [sys.executable, "-m", "earthcurator"]):
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            loads, scripts = cold_loads(browser, chosen.static)
+            said, frames = decisions(browser, task), scrolling(browser)
+            browser.close()
+    figures: dict[str, Any] = {
+        "decision_to_next_picture_ms": {
+            "p50": round(statistics.median(said), 1),
+            "p95": p95(said),
+            "decisions": LABELS,
+        },
+        "grid_of_a_million_frame_ms": {"p50": round(statistics.median(frames), 1), "p95": p95(frames)},
+        "cold_load_to_first_picture_ms": {"median": round(statistics.median(loads)), "loads": LOADS},
+        "first_load_scripts_gzip_bytes": scripts,
+    }
+    print(table([{"figure": name, "measured": str(value)} for name, value in figures.items()]))
+    record("app_speed", figures)
+
+
+if __name__ == "__main__":
+    main()
