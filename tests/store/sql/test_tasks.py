@@ -14,6 +14,7 @@ from earthcurator.errors import BadInput, Conflict, NotFound, StorageFailed
 from earthcurator.labels.fold import fold
 from earthcurator.models import Label
 from earthcurator.store.sql import Database, Tasks
+from tests.postgres import PostgresServer
 from tests.store.sql.conftest import Clock, label, task, undo
 
 Make = Callable[..., Tasks]
@@ -395,3 +396,13 @@ def test_who_lost_a_lease_to_a_late_answer_finds_the_other_slot(make: Make, cloc
     clock.offset += 20
     tasks.put(label("ben c0", "c0", "ben"))  # fills the slot that ana held
     assert [held.chip for held in tasks.lease("smoke", "ana", 3)] == ["c2", "c0"]  # what she holds comes first
+
+
+def test_postgresql_knows_a_new_task_at_once(postgresql: PostgresServer) -> None:
+    address = postgresql.new_database()
+    with Database.open(address) as opened:
+        tasks = Tasks(opened)
+        for name in ("first", "second"):
+            tasks.create(task(name), [(f"chip {number}", 0.0) for number in range(50)])
+        known = text("SELECT most_common_vals::text FROM pg_stats WHERE tablename = 'slots' AND attname = 'task'")
+        assert opened.read(lambda connection: connection.execute(known).scalar_one()) == "{first,second}"

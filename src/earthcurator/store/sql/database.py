@@ -34,6 +34,7 @@ from sqlalchemy import (
     func,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
@@ -164,6 +165,16 @@ def lock_names(connection: Connection, *names: str, joining: str | None = None) 
         writers = [] if joining is None else [_writers_of(joining)]
         keys = {f"key{number}": _lock_key(name) for number, name in enumerate([*names, *writers])}
         connection.execute(_locks(len(names), len(writers)), keys)
+
+
+def update_statistics(connection: Connection, table: str) -> None:
+    """Let PostgreSQL know what it cannot guess: a task that is new to it.
+
+    With statistics from before, it expects no rows of the task, takes any index for as good as the others, and reads
+    all of the task's rows again for each of them (measured: 28 labels a second instead of 260).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ANALYZE {table}"))
 
 
 def await_writers(connection: Connection, name: str) -> None:

@@ -27,7 +27,7 @@ from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.models import Label, Lease, Task
 from earthcurator.store.sql import answers, queue
 from earthcurator.store.sql.answers import Kept
-from earthcurator.store.sql.database import Database, await_writers
+from earthcurator.store.sql.database import Database, await_writers, update_statistics
 from earthcurator.store.sql.schema import (
     FREE,
     IS_DONE,
@@ -123,6 +123,7 @@ class Tasks:
                 for slot in range(opinions)
             ]
             self._database.write(partial(_add_slots, task=task, rows=rows))
+        self._database.write(partial(update_statistics, table="slots"))
 
     def set_priorities(self, task: str, priorities: Mapping[str, float]) -> None:
         """Reorder what is free; higher comes first. Chips that the task does not have are passed over."""
