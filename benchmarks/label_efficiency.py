@@ -270,8 +270,8 @@ def originals() -> dict[str, Strategy]:
 def peers() -> dict[str, Strategy]:
     """Queries of scikit-activeml, with its own fit of the same logistic regression; none when it is not installed."""
     try:
-        from skactiveml.classifier import SklearnClassifier  # type: ignore[import-untyped]  # no stubs
-        from skactiveml.pool import Badge, UncertaintySampling  # type: ignore[import-untyped]  # no stubs
+        from skactiveml.classifier import SklearnClassifier
+        from skactiveml.pool import Badge, UncertaintySampling
     except ImportError:
         return {}
     from sklearn.linear_model import LogisticRegression
