@@ -31,6 +31,8 @@ ANNOTATORS = 6
 CHIPS = 60
 OPINIONS = 99  # so that the annotators do not run out of work
 RESTART_SECONDS = 5.0
+THINK_SECONDS = 0.02  # or the annotators leave no time to the server
+DOWN_SECONDS = 0.1
 
 
 def free_port() -> int:
@@ -64,17 +66,13 @@ class Team:
                 thread.join(60)
 
     def _work(self, token: str) -> None:
-        while not self._stop.is_set():
-            try:
-                with httpx.Client(
-                    base_url=f"{self.url}/api/v1/tasks/{self.task}",
-                    headers={"Authorization": f"Bearer {token}"},
-                    timeout=20,
-                ) as client:
-                    while not self._stop.is_set():
-                        self._label_some(client)
-            except httpx.TransportError:
-                time.sleep(0.05)  # the server is down
+        url, headers = f"{self.url}/api/v1/tasks/{self.task}", {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=20, verify=False) as client:
+            while not self._stop.is_set():
+                try:
+                    self._label_some(client)
+                except httpx.TransportError:
+                    self._stop.wait(DOWN_SECONDS)  # the server is down
 
     def _label_some(self, client: httpx.Client) -> None:
         leases = self._post(client, "/leases", {"count": 5, "seconds": 60})["leases"]
@@ -94,8 +92,9 @@ class Team:
             try:
                 outcome = self._post(client, "/labels", {"labels": [event]})["outcomes"][0]
             except httpx.TransportError:
-                time.sleep(0.05)
+                self._stop.wait(DOWN_SECONDS)
                 continue
+            self._stop.wait(THINK_SECONDS)
             if outcome.get("error"):
                 self.faults.append(str(outcome))
             else:
