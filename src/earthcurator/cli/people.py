@@ -13,6 +13,7 @@ from earthcurator.cli.app import Here
 from earthcurator.cli.output import answer, say, table
 from earthcurator.models import Role
 from earthcurator.project import Project
+from earthcurator.web.serving import LOCAL
 
 _DAY = 24 * 3600.0
 _ROLES = click.Choice(get_args(Role))
@@ -276,7 +277,7 @@ def revoke(here: Here, name: str, as_json: bool) -> None:
 
 
 def _say_if_local(link: str) -> None:
-    if urlsplit(link).hostname in {"localhost", "127.0.0.1", "::1"}:
+    if urlsplit(link).hostname in LOCAL:
         say("others cannot open this link, which leads to their own machine: give --url, or set CURATOR_URL")
 
 

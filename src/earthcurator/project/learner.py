@@ -175,7 +175,7 @@ class Learner:
             self.states()
             if before is not None and (before["labels"], before["strategy"]) == (self._events, self.strategy):
                 return None
-            if not self._knows(self.standings()):
+            if not self._knows():
                 return None  # nothing to go by yet: the queue stays in the order of the search that it came from
             done = self.suggest(TOP)
             if not done.picked or not self._rounds.add(self.task.id, "round", number + 1, done.to_json()):
@@ -189,10 +189,14 @@ class Learner:
         """While nothing else chooses or puts the queue in order."""
         return self._lock
 
-    def _knows(self, standings: Sequence[Standing]) -> bool:
+    def _knows(self) -> bool:
         """Whether anything shows what a wanted class looks like."""
-        shown = (len(self.vectors.like(name)) for name in self.wanted)
-        return any(len(standing.positives) for standing in standings) or any(shown)
+        self.vectors.refresh()
+        states = self.states()
+        return any(len(self.vectors.like(name)) or self._rows_with(name, states) for name in self.wanted)
+
+    def _rows_with(self, name: str, states: Mapping[str, ChipState]) -> list[int]:
+        return self.vectors.rows(chip for chip, state in states.items() if _has(state, name))
 
     def drawn(self) -> set[str]:
         """Chips of certified checks: they were drawn at random, and no round touches them."""
@@ -214,13 +218,12 @@ class Learner:
     def predict(self) -> Iterator[Prediction]:
         """What the model thinks of every chip of the task that has a vector, in the order of the vectors."""
         with self._lock:
-            standings = self.standings()
-            if not self._knows(standings):
+            if not self._knows():
                 raise Conflict(
                     f"nobody has labelled a chip of the task {self.task.question!r} as {' or '.join(self.wanted)} yet",
                     hint="label a few first, or make a task that names chips which show it",
                 )
-            classifiers = [standing.classifier for standing in standings]
+            classifiers = [standing.classifier for standing in self.standings()]
             rows, seen, ids = self.vectors.inside, self.vectors.all, self.vectors.ids
         for at in range(0, len(rows), PAGE):
             some = rows[at : at + PAGE]
@@ -239,7 +242,7 @@ class Learner:
             return [
                 stand(
                     self.vectors.all,
-                    positives=self.vectors.rows(chip for chip, state in states.items() if _has(state, name)),
+                    positives=self._rows_with(name, states),
                     negatives=self.vectors.rows(chip for chip, state in states.items() if _lacks(state, name)),
                     unsure=unsure,
                     on_screen=closed,
