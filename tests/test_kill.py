@@ -48,6 +48,24 @@ def run(project: Path, *command: str, kill_after: float | None = None) -> float:
     return time.monotonic() - started
 
 
+class Moments:
+    """When to kill: at random within the time that a run takes, which follows the load of the machine."""
+
+    def __init__(self, usual: float) -> None:
+        self._usual = usual
+        self._rng = random.Random(0)
+        self.unfinished = 0  # runs that were killed before their end
+
+    def next(self) -> float:
+        """Seconds after the start of a run."""
+        return self._rng.uniform(0.2, 1.0) * self._usual
+
+    def say(self, unfinished: bool) -> None:
+        """Whether the last kill came before the end of the work: if not, the next ones come earlier."""
+        self.unfinished += unfinished
+        self._usual *= 1.05 if unfinished else 0.8
+
+
 def stored(project: Path) -> tuple[list[str], list[str]]:
     """Ids of the chips, and of the vectors."""
     with ec.open(project) as here:
@@ -66,16 +84,15 @@ def killed(tmp_path: Path) -> Path:
 
 def test_import_survives_kill_at_any_moment(killed: Path, make_pictures: Callable[..., Path]) -> None:
     pictures = make_pictures(PICTURES)
-    usual = run(killed, "import", str(pictures))
-    rng, unfinished = random.Random(0), 0
+    moments = Moments(run(killed, "import", str(pictures)))
     for number in range(1, KILLS + 1):
         make_pictures(PICTURES, start=number * PICTURES)  # new work for each kill
-        run(killed, "import", str(pictures), kill_after=rng.uniform(0.2, 1.0) * usual)
-        unfinished += len(stored(killed)[0]) < (number + 1) * PICTURES
+        run(killed, "import", str(pictures), kill_after=moments.next())
+        moments.say(len(stored(killed)[0]) < (number + 1) * PICTURES)
     run(killed, "import", str(pictures))
     chips, _ = stored(killed)
     assert len(set(chips)) == len(chips) == (KILLS + 1) * PICTURES
-    assert unfinished >= KILLS // 3  # or the kills came too late to mean anything
+    assert moments.unfinished >= KILLS // 3  # or the kills came too late to mean anything
 
 
 def test_embed_survives_kill_at_any_moment(killed: Path, make_pictures: Callable[..., Path]) -> None:
@@ -85,16 +102,15 @@ def test_embed_survives_kill_at_any_moment(killed: Path, make_pictures: Callable
             project.import_pictures([folder])
 
     add(0)
-    usual = run(killed, "embed")
-    rng, unfinished = random.Random(0), 0
+    moments = Moments(run(killed, "embed"))
     for number in range(1, KILLS + 1):
         add(number)
-        run(killed, "embed", kill_after=rng.uniform(0.2, 1.0) * usual)
-        unfinished += len(stored(killed)[1]) < (number + 1) * PICTURES
+        run(killed, "embed", kill_after=moments.next())
+        moments.say(len(stored(killed)[1]) < (number + 1) * PICTURES)
     run(killed, "embed")
     chips, vectors = stored(killed)
     assert len(vectors) == len(set(vectors)) == (KILLS + 1) * PICTURES
     assert set(vectors) == set(chips)
     with ec.open(killed) as project:
         assert project.search(ec.Query(positives=[chips[0]], k=1)).hits[0].chip == chips[0]
-    assert unfinished >= KILLS // 3
+    assert moments.unfinished >= KILLS // 3
