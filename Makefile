@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: demo app test check check-app serve docs clean
+.PHONY: demo app extension lint-extension test check check-app serve docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/curator demo demo
@@ -28,6 +28,13 @@ check-app: frontend/node_modules/.ready
 
 app: $(VENV)/.app
 	$(BIN)/python hatch_build.py
+
+extension: frontend/node_modules/.ready
+	$(BIN)/python hatch_build.py run extension
+	$(BIN)/python extension/pack.py
+
+lint-extension: extension
+	$(BIN)/python hatch_build.py exec --yes -- web-ext@10.7.0 lint --source-dir ../dist/extension/firefox
 
 serve: demo app
 	$(BIN)/curator --project demo serve --port $(PORT)

@@ -11,6 +11,9 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // the content security policy allows no data: scripts or fonts
   },
-  server: { proxy: { "/api": { target: "http://127.0.0.1:8000", ws: true } } },
-  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
+  server: {
+    proxy: { "/api": { target: "http://127.0.0.1:8000", ws: true } },
+    fs: { allow: [".."] }, // tests of the extension, which is built with what is installed here
+  },
+  test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}", "../extension/src/**/*.test.ts"] },
 });

@@ -1,0 +1,79 @@
+/** Which chips may be found: of any layer or this one, from when, and from where. */
+import { Button, Collapse, Group, SegmentedControl, Stack, Switch, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconAdjustments } from "@tabler/icons-react";
+import { tell } from "../../../frontend/src/app/tell";
+import { filtered, type Query } from "../../../frontend/src/explore/query";
+import { readPermalink } from "../permalink";
+import { isWorldview, worldviewTab } from "../worldview";
+import { boxOfView, datesBetween, daysOf } from "./filters";
+import classes from "./panel.module.css";
+import type { ChangeSession, Session } from "./session";
+
+export function Filters({ session, change }: { session: Session; change: ChangeSession }) {
+  const { query, samples } = session;
+  const [open, { toggle }] = useDisclosure(filtered(query));
+  const set = (part: Partial<Query>) => change((now) => ({ ...now, query: { ...now.query, ...part } }));
+  const layer = samples.findLast((sample) => sample.layer !== null)?.layer ?? null;
+  const { from, to } = daysOf(query.dates);
+  const within = async (on: boolean) => set({ box: on ? await boxInView(session.tab) : null });
+  return (
+    <div className={classes.section}>
+      <Button
+        size="compact-sm"
+        variant={filtered(query) ? "light" : "default"}
+        leftSection={<IconAdjustments size={15} />}
+        aria-expanded={open}
+        onClick={toggle}
+      >
+        {filtered(query) ? "Filters (on)" : "Filters"}
+      </Button>
+      <Collapse expanded={open}>
+        <Stack gap={8} pt={8}>
+          <SegmentedControl
+            size="xs"
+            fullWidth
+            aria-label="Layer"
+            value={query.layers.length ? "this" : "any"}
+            disabled={layer === null}
+            data={[
+              { value: "any", label: "Any layer" },
+              { value: "this", label: "This layer" },
+            ]}
+            onChange={(value) => set({ layers: value === "this" && layer ? [layer] : [] })}
+          />
+          <Group gap={8} grow>
+            <TextInput
+              type="date"
+              size="xs"
+              label="From"
+              value={from}
+              max={to || undefined}
+              onChange={({ currentTarget: { value } }) => set({ dates: datesBetween(value, to) })}
+            />
+            <TextInput
+              type="date"
+              size="xs"
+              label="To"
+              value={to}
+              min={from || undefined}
+              onChange={({ currentTarget: { value } }) => set({ dates: datesBetween(from, value) })}
+            />
+          </Group>
+          <Switch
+            size="sm"
+            label="Only in Worldview's current view"
+            checked={query.box !== null}
+            onChange={({ currentTarget: { checked } }) => within(checked).catch(tell)}
+          />
+        </Stack>
+      </Collapse>
+    </div>
+  );
+}
+
+async function boxInView(last: number | null) {
+  const url = (await worldviewTab(last))?.url;
+  if (!isWorldview(url)) throw new Error("No tab shows Worldview.");
+  return boxOfView(readPermalink(url, new Date()));
+}

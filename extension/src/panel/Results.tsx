@@ -1,0 +1,210 @@
+/** What was found, and what can be done with it. */
+import { Button, Group, Kbd, Menu, Text } from "@mantine/core";
+import { IconDownload, IconExternalLink } from "@tabler/icons-react";
+import { useMutation } from "@tanstack/react-query";
+import { type KeyboardEvent, useState } from "react";
+import { Empty, Failed, Loading } from "../../../frontend/src/app/Notice";
+import { count } from "../../../frontend/src/app/words";
+import { filtered, type Sign, write } from "../../../frontend/src/explore/query";
+import { Grid } from "../../../frontend/src/widgets/Grid";
+import type { Connection } from "../connection";
+import { asCsv, asGeoJson, type Row, save } from "./exporting";
+import { fly } from "./fly";
+import { type Hit, nameOf, useHits } from "./hits";
+import { classOf, marksOf, say, unsay } from "./marks";
+import classes from "./panel.module.css";
+import { CAPTION, ResultCard } from "./ResultCard";
+import { appAddress } from "./server";
+import { type ChangeSession, EMPTY, type Mark, MOST_HITS, type Session, withSaid, withSample } from "./session";
+import { taskOf, useTasks } from "./Tasks";
+
+interface ResultsProps {
+  session: Session;
+  change: ChangeSession;
+  connection: Connection;
+}
+
+const KEYS: Record<string, Mark> = { y: "yes", n: "no", u: "unsure" };
+const MOST = 600;
+
+export function Results({ session, change, connection }: ResultsProps) {
+  const { query } = session;
+  const answer = useHits(query);
+  const { data: tasks } = useTasks();
+  const task = taskOf(tasks, session.task, connection.task);
+  const [active, setActive] = useState(0);
+  const hits = answer.data?.hits ?? [];
+  const said = (task && session.said[task.id]) ?? {};
+  const mayLabel = connection.person.role !== "viewer";
+  const marks = task && mayLabel ? marksOf(task) : [];
+
+  const mark = useMutation({
+    mutationFn: async ({ chip, mark }: { chip: string; mark: Mark }) => {
+      if (!task) return;
+      const before = said[chip];
+      if (before?.mark === mark) {
+        await unsay(task.id, chip, before);
+        change((now) => withSaid(now, task.id, chip, null));
+      } else {
+        const curator = ["curator", "owner"].includes(connection.person.role);
+        const kept = await say(task.id, chip, mark, classOf(mark, task, session.class), curator);
+        change((now) => withSaid(now, task.id, chip, kept));
+      }
+    },
+  });
+  const flight = useMutation({ mutationFn: (chip: string) => fly(chip, session.tab) });
+  const example = ({ chip, layer, time, center }: Hit, sign: Sign) =>
+    change((now) => withSample(now, sign, { example: { chip }, layer, time, center, way: "result", notes: [] }));
+
+  const onKey = (event: KeyboardEvent, index: number) => {
+    const hit = hits[index];
+    if (!hit || event.ctrlKey || event.metaKey || event.altKey) return;
+    const meant = KEYS[event.key.toLowerCase()];
+    if (meant && marks.includes(meant)) mark.mutate({ chip: hit.chip, mark: meant });
+    else if (event.key === "+") example(hit, "like");
+    else if (event.key === "-") example(hit, "unlike");
+    else if (event.key === "Enter") flight.mutate(hit.chip);
+    else return;
+    event.preventDefault();
+  };
+
+  if (answer.error && hits.length === 0) return <Failed error={answer.error} again={() => answer.refetch()} />;
+  if (answer.isPending) return <Loading what="Searching" />;
+  if (hits.length === 0) return <Nothing session={session} change={change} waiting={answer.data?.waiting ?? 0} />;
+  return (
+    <section aria-label="Results" className={classes.results} data-stale={answer.isPlaceholderData || undefined}>
+      <Group justify="space-between" className={classes.section} gap={6}>
+        <Text size="sm" role="status">
+          {hits.length} most alike of {count(answer.data?.searched ?? 0)}
+        </Text>
+        <Keys marks={marks} />
+      </Group>
+      <div className={classes.grid}>
+        <div>
+          <Grid
+            total={hits.length}
+            size={query.size}
+            caption={CAPTION}
+            label="Results, most alike first"
+            active={Math.min(active, hits.length - 1)}
+            onActive={setActive}
+            selected={() => false}
+            name={(index) => nameOf(hits[index], index, said[hits[index]?.chip ?? ""])}
+            onKey={onKey}
+            cell={(index, size) => {
+              const hit = hits[index];
+              return (
+                hit && (
+                  <ResultCard
+                    hit={hit}
+                    size={size}
+                    marks={marks}
+                    said={said[hit.chip]?.mark ?? null}
+                    meaning={(one) => (task && classOf(one, task, session.class)) ?? "unsure"}
+                    onMark={(one) => {
+                      setActive(index);
+                      mark.mutate({ chip: hit.chip, mark: one });
+                    }}
+                    onExample={(sign) => example(hit, sign)}
+                    onFly={() => flight.mutate(hit.chip)}
+                  />
+                )
+              );
+            }}
+          />
+        </div>
+      </div>
+      <Foot
+        session={session}
+        change={change}
+        hits={hits}
+        said={said}
+        meaning={(one) => (task && classOf(one, task, session.class)) ?? "unsure"}
+      />
+    </section>
+  );
+}
+
+function Keys({ marks }: { marks: readonly Mark[] }) {
+  return (
+    <Text size="xs" c="dimmed" className={classes.keys}>
+      <Kbd size="xs">↵</Kbd> fly <Kbd size="xs">+</Kbd> <Kbd size="xs">−</Kbd> example{" "}
+      {marks.length > 0 && (
+        <>
+          <Kbd size="xs">Y</Kbd> {marks.includes("no") && <Kbd size="xs">N</Kbd>} <Kbd size="xs">U</Kbd> label
+        </>
+      )}
+    </Text>
+  );
+}
+
+interface FootProps {
+  session: Session;
+  change: ChangeSession;
+  hits: readonly Hit[];
+  said: Session["said"][string];
+  meaning: (mark: Mark) => string;
+}
+
+function Foot({ session, change, hits, said, meaning }: FootProps) {
+  const number = (mark: Mark) => Object.values(said).filter((one) => one.mark === mark).length;
+  const { query } = session;
+  const rows = (): Row[] =>
+    hits.map((hit, at) => {
+      const mark = said[hit.chip]?.mark;
+      return { rank: at + 1, ...hit, label: mark ? meaning(mark) : null };
+    });
+  const more = () =>
+    change((now) => ({ ...now, query: { ...now.query, most: Math.min(MOST, query.most + MOST_HITS) } }));
+  return (
+    <Group component="footer" gap={6} justify="space-between" className={classes.foot}>
+      <Text size="sm" role="status">
+        ✓ {number("yes")} ✗ {number("no")} ? {number("unsure")} saved
+      </Text>
+      <Group gap={6}>
+        {hits.length >= query.most && query.most < MOST && (
+          <Button size="compact-sm" variant="subtle" onClick={more}>
+            More
+          </Button>
+        )}
+        <Menu position="top-end" shadow="md">
+          <Menu.Target>
+            <Button size="compact-sm" variant="default" leftSection={<IconDownload size={14} />}>
+              Export
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            <Menu.Item onClick={() => save("similar.csv", "text/csv", asCsv(rows()))}>CSV</Menu.Item>
+            <Menu.Item onClick={() => save("similar.geojson", "application/geo+json", asGeoJson(rows()))}>
+              GeoJSON
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+        <Button
+          size="compact-sm"
+          component="a"
+          href={appAddress(`explore?${write({ ...query, most: EMPTY.query.most, size: 148 })}`)}
+          target="_blank"
+          rel="noopener"
+          rightSection={<IconExternalLink size={14} />}
+        >
+          Open in Curator
+        </Button>
+      </Group>
+    </Group>
+  );
+}
+
+function Nothing({ session, change, waiting }: { session: Session; change: ChangeSession; waiting: number }) {
+  const clear = () =>
+    change((now) => ({ ...now, query: { ...now.query, box: null, dates: "", layers: [], folders: [] } }));
+  if (filtered(session.query))
+    return <Empty title="Nothing passes these filters" action={<Button onClick={clear}>Clear all filters</Button>} />;
+  return (
+    <Empty title="Nothing to find yet">
+      {waiting > 0
+        ? `${count(waiting)} chips have no vector yet. They can be found once Curator has embedded them.`
+        : "The project has no chips. Bring some in with “Get imagery” in Curator."}
+    </Empty>
+  );
+}

@@ -1,0 +1,87 @@
+/**
+ * From a rectangle on Worldview to an example that the server keeps. Three ways, the best one first: the server fetches
+ * the region as it fetches chips; the map's own picture; a screenshot. Which one it was, and why, is said.
+ */
+import { Fault, type Schemas } from "../../../frontend/src/api/client";
+import { sentence } from "../../../frontend/src/app/words";
+import type { Drawn } from "../messages";
+import { acrossDateline, readPermalink } from "../permalink";
+import { asked, post } from "./server";
+import type { Sample, Way } from "./session";
+
+/** What the server says of a region that it fetched. */
+interface Capture {
+  id: string;
+  layer: string;
+  time: string;
+  box: readonly [west: number, south: number, east: number, north: number];
+  notes: readonly string[];
+}
+
+/** What the link cannot be helped with by another picture of the same: the request itself is wrong, or not allowed. */
+const FINAL = new Set([0, 400, 401, 403, 413, 421, 429]);
+
+export async function capture(drawn: Drawn, today: Date): Promise<Sample> {
+  try {
+    return await fromSource(drawn);
+  } catch (error) {
+    if (!(error instanceof Fault) || FINAL.has(error.status)) throw error;
+    return fromScreen(drawn, error, today);
+  }
+}
+
+async function fromSource({ permalink, rectangle }: Drawn): Promise<Sample> {
+  const kept = await post<Capture>("api/v1/examples/worldview", { permalink, rectangle });
+  const { layer, time, notes } = kept;
+  return { example: { example: kept.id }, layer, time, center: middle(kept.box), way: "source", notes };
+}
+
+async function fromScreen(drawn: Drawn, fault: Fault, today: Date): Promise<Sample> {
+  const notes = [sentence(fault.message)];
+  let way: Way = "map";
+  let picture: Blob;
+  if (drawn.picture) picture = await (await fetch(drawn.picture)).blob();
+  else {
+    way = "screenshot";
+    notes.push(sentence(drawn.unreadable));
+    picture = await screenshot(drawn).catch((error) => {
+      throw new Fault(fault.status, fault.code, `${sentence(fault.message)} ${refusal(error)}`, fault.hint);
+    });
+  }
+  const headers = { "Content-Type": "image/png" };
+  const answer = await asked("api/v1/examples", { method: "POST", headers, body: picture });
+  const kept: Schemas["KeptExample"] = await answer.json();
+  return { example: { example: kept.id }, ...factsOf(drawn, today), way, notes };
+}
+
+function refusal(error: unknown): string {
+  const why = sentence(error instanceof Error ? error.message : String(error));
+  return `The screen cannot be read either: ${why} A click on Curator's button in the toolbar allows it.`;
+}
+
+/** What is known of a picture that the server did not fetch: what the link says. */
+function factsOf({ permalink, rectangle }: Drawn, today: Date): Pick<Sample, "layer" | "time" | "center"> {
+  const link = readPermalink(permalink, today);
+  const layer = link.layers.find(({ id, visible }) => visible && !/^(Reference_|Coastlines)/.test(id))?.id ?? null;
+  if (link.crs !== "EPSG:4326") return { layer, time: link.time, center: null };
+  const { rectangle: box, time } = acrossDateline(rectangle, link.time);
+  return { layer, time, center: middle(box) };
+}
+
+/** Of a box that may cross longitude 180. */
+export function middle([west, south, east, north]: readonly [number, number, number, number]): [number, number] {
+  const lon = (west + (west > east ? east + 360 : east)) / 2;
+  return [lon > 180 ? lon - 360 : lon, (south + north) / 2];
+}
+
+/** Cut from a picture of the tab as it is on the screen, with all that lies over the map. */
+async function screenshot({ window, area, ratio }: Drawn): Promise<Blob> {
+  const whole = await fetch(await chrome.tabs.captureVisibleTab(window, { format: "png" }));
+  const [left, top, width, height] = [area.left, area.top, area.width, area.height].map((size) =>
+    Math.round(size * ratio),
+  ) as [number, number, number, number];
+  const cut = await createImageBitmap(await whole.blob(), left, top, width, height);
+  const paper = new OffscreenCanvas(width, height);
+  paper.getContext("2d")?.drawImage(cut, 0, 0);
+  return paper.convertToBlob({ type: "image/png" });
+}
