@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from earthcurator.errors import BadDates, BadInput, BadPicture, NotFound
+from earthcurator.errors import BadDates, BadInput, BadPicture, NotFound, SourceUnreachable
+from earthcurator.gibs.capture import plan_capture
 from earthcurator.gibs.catalogue import Catalogue
+from earthcurator.gibs.chips import chips
 from earthcurator.gibs.credits import Known
 from earthcurator.gibs.fetch import Fetcher
 from earthcurator.gibs.layers import Layer
@@ -23,6 +25,7 @@ from earthcurator.gibs.politeness import Policy
 from earthcurator.gibs.render import View, check_size, frames, one_instant, tiles_of, timeline, view, view_for_screen
 from earthcurator.gibs.source import WmtsSource
 from earthcurator.gibs.timelapse import Gaps, TimelapseFacts, write_timelapse
+from earthcurator.grids import Bounds
 from earthcurator.models import Arrival, Box, Quarantined, Skipped
 from earthcurator.orders import Estimate, Order, Source
 from earthcurator.regions import Region, read_region, region_of_box
@@ -89,7 +92,15 @@ def _orders_of_link(layers: tuple[str, ...], link: str, today: date, options: di
         order = Order(layers=layers or side.layers, region=found.region, notes=notes, **options, **when)
         if order not in made:
             made.append(order)
-    return made
+    return _limited(made)
+
+
+def _limited(sides: Sequence[Order]) -> list[Order]:
+    """The sides of a comparison share the limit, each the same part of it."""
+    if not (limit := sides[0].limit):
+        return list(sides)
+    parts = [limit * (at + 1) // len(sides) - limit * at // len(sides) for at in range(len(sides))]
+    return [replace(side, limit=part) for side, part in zip(sides, parts, strict=True) if part]
 
 
 def _dates_of(animation: tuple[datetime, datetime, str]) -> dict[str, Any]:
@@ -129,7 +140,10 @@ class Imagery:
     """One source of imagery, ready for use. By default NASA GIBS; `source` may be the address of another WMTS server,
     or `stac+https://...` that of a STAC catalogue."""
 
-    def __init__(self, source: str | None = None, *, settings: Settings | None = None) -> None:
+    def __init__(
+        self, source: str | None = None, *, settings: Settings | None = None, policy: Policy | None = None
+    ) -> None:
+        """`policy` is how it behaves towards the source, by default as the settings say."""
         settings = settings or Settings()
         self._settings = settings
         self.url = _checked(source or settings.source)
@@ -137,7 +151,7 @@ class Imagery:
         cap_bytes = round(settings.tile_cache_gb * 1e9)
         self._cache = self._open.enter_context(SqliteTileCache(settings.cache / "tiles", cap_bytes=cap_bytes))
         self._open.callback(self._cache.trim)
-        policy = Policy(connections=settings.connections, megabits_per_second=settings.megabits_per_second)
+        policy = policy or Policy(connections=settings.connections, megabits_per_second=settings.megabits_per_second)
         self.fetcher = self._open.enter_context(Fetcher(self._cache, policy, ca_file=settings.ca_file))
         self._wmts: WmtsSource | None = None
         self._source: Source
@@ -220,6 +234,27 @@ class Imagery:
     def arrivals(self, order: Order) -> Generator[Arrival | Skipped | Quarantined]:
         """An order's chips. Closing the generator stops all work."""
         return self._source.arrivals(order)
+
+    def capture(
+        self, name: str, bounds: Bounds, *, crs: str, resolution: float, time: datetime
+    ) -> tuple[Arrival, Bounds]:
+        """A picture of any rectangle of a layer, `bounds` in units of `crs`, made as chips are but of any size.
+
+        It lies on the layer's own grid, on the level that has `resolution` metres a pixel or finer; the second value is
+        what it covers.
+        """
+        layer = self.wmts.layer(name, time, time + timedelta(seconds=1))
+        plan = plan_capture(layer, bounds, crs=crs, resolution=resolution, time=time)
+        [made] = chips(plan, self.fetcher.tiles, source=self.url, colormaps={}, threads=1, forget=self._cache.forget)
+        match made:
+            case Arrival():
+                return made, plan.grid.bounds_of_window(plan.windows[0])
+            case Skipped():
+                raise NotFound(
+                    f"there is no imagery of {name} there then: all of it is {made.reason}",
+                    hint="choose another place or date",
+                )
+        raise SourceUnreachable(made.reason, hint="try again in a moment")
 
     # -- pictures for people -----------------------------------------------------------------------------------------
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import doctest
+import json
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,11 +17,15 @@ from hypothesis import strategies as st
 from earthcurator.errors import BadBox, BadDates, BadInput, CuratorError
 from earthcurator.geo import parse_box
 from earthcurator.gibs import permalinks
-from earthcurator.gibs.permalinks import Permalink, parse_permalink
+from earthcurator.gibs.permalinks import Link, Permalink, across_dateline, parse_permalink, read_permalink
+from earthcurator.gibs.times import iso, parse_time
 
 TODAY = date(2024, 5, 17)
 HOST = "https://worldview.earthdata.nasa.gov/"
 TERRA, VIIRS = "MODIS_Terra_CorrectedReflectance_TrueColor", "VIIRS_SNPP_CorrectedReflectance_TrueColor"
+
+SHARED = json.loads((Path(__file__).parents[1] / "permalinks.json").read_text("utf-8"))
+"""What `extension/src/permalink.ts` is tested with, too."""
 
 
 def parse(query: str) -> Permalink:
@@ -47,6 +54,52 @@ def test_a_link_says_layers_place_and_time() -> None:
     assert view.time == datetime(2020, 8, 16, tzinfo=UTC)
     assert (found.region.box, found.crs) == (parse_box("-125,37,-120,41"), "EPSG:4326")
     assert (found.animation, found.notes) == (None, ())
+
+
+def named(case: dict[str, Any]) -> str:
+    return str(case["name"])
+
+
+def said(link: Link) -> dict[str, Any]:
+    """A link in the words of the shared table."""
+    return {
+        "layers": [[layer.id, layer.visible] for layer in link.active.layers],
+        "time": iso(link.active.time),
+        "crs": link.crs,
+        "view": list(link.view),
+        "compare": len(link.scenes) == 2,
+        "side": link.side,
+        "rotation": link.rotation,
+    }
+
+
+@pytest.mark.parametrize("case", SHARED["links"], ids=named)
+def test_links_say_what_the_shared_table_says(case: dict[str, Any]) -> None:
+    url = SHARED["host"] + case["url"] if case["url"].startswith("?") else case["url"]
+    if "error" in case:
+        with pytest.raises(CuratorError) as caught:
+            read_permalink(url, today=date.fromisoformat(SHARED["today"]))
+        assert (caught.value.code, bool(caught.value.hint)) == (case["error"], True)
+    else:
+        link = read_permalink(url, today=date.fromisoformat(SHARED["today"]))
+        assert said(link) == SHARED["unless_said"] | case["says"]
+
+
+@pytest.mark.parametrize("case", SHARED["across_dateline"], ids=named)
+def test_beyond_180_lies_the_neighbouring_day(case: dict[str, Any]) -> None:
+    rectangle, time = across_dateline(tuple(case["rectangle"]), parse_time(case["time"]))
+    assert {"rectangle": list(rectangle), "time": iso(time)} == case["is"]
+
+
+def test_a_rectangle_beyond_all_time_is_refused() -> None:
+    with pytest.raises(BadBox, match="off the map"):
+        across_dateline((1e12, 0, 1e12 + 1, 1), datetime(2020, 8, 16, tzinfo=UTC))
+
+
+def test_a_side_that_is_not_there_is_refused() -> None:
+    link = read_permalink(f"{HOST}?l=A", today=TODAY)
+    with pytest.raises(BadInput, match="compares nothing"):
+        link.scene("b")
 
 
 @pytest.mark.parametrize(

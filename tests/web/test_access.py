@@ -34,6 +34,9 @@ ROUTES: list[tuple[str, str, object, tuple[Role, ...]]] = [
     ("GET", "/tokens", None, EVERYBODY),
     ("POST", "/tokens", {}, EVERYBODY),
     ("DELETE", "/tokens/none", None, EVERYBODY),
+    ("GET", "/pairings", None, EVERYBODY),
+    ("POST", "/pairings", {}, EVERYBODY),
+    ("DELETE", "/pairings/none", None, EVERYBODY),
     ("GET", "/tasks", None, EVERYBODY),
     ("POST", "/tasks", {"question": "Which?", "classes": ["a", "b"]}, CURATORS),
     ("GET", "/tasks/{task}", None, EVERYBODY),
@@ -107,11 +110,10 @@ def test_matrix_of_roles_knows_every_route(server: Server) -> None:
         for method, route in methods.items()
         if set(route.get("tags", ())) & {"people", "tasks"}
     }
-    open_to_all = {("POST", "/session"), ("DELETE", "/session"), ("POST", "/invites/accept")}
-    spelled = {
-        (method, path.replace("/nobody", "/{person}").replace("/tokens/none", "/tokens/{token}").replace(
-            "/invites/none", "/invites/{invite}")) for method, path, _, _ in ROUTES
-    }  # fmt: skip
+    open_to_all = {("POST", "/session"), ("DELETE", "/session")}
+    open_to_all |= {("POST", "/invites/accept"), ("POST", "/pairings/claim")}
+    ends = {f"/{kind}s/none": f"/{kind}s/{{{kind}}}" for kind in ("token", "invite", "pairing")}
+    spelled = {(method, ends.get(path, path).replace("nobody", "{person}")) for method, path, _, _ in ROUTES}
     assert routes - open_to_all == spelled
 
 

@@ -47,6 +47,7 @@ def test_a_chip_finds_itself_first_with_its_facts(reader: httpx.Client, chip_ids
     assert (first["layer"], first["center"]) == ("Terra", [10.5, 0])
     assert first["time"].startswith("2020-08-21T10:30:00")
     assert (len(found["hits"]), found["exact"], found["searched"], found["waiting"]) == (3, True, CHIPS, 0)
+    assert [chip_ids[hit["number"]] for hit in found["hits"]] == [hit["chip"] for hit in found["hits"]]
 
 
 def test_the_answer_is_that_of_the_project(shared: Server, reader: httpx.Client, chip_ids: list[str]) -> None:
@@ -54,6 +55,28 @@ def test_the_answer_is_that_of_the_project(shared: Server, reader: httpx.Client,
     query = ec.Query(positives=[chip_ids[5]], negatives=[chip_ids[9]], k=60, diversity=0.3)
     told = reader.post("/search", json=body).json()["hits"]
     assert [hit["chip"] for hit in told] == [hit.chip for hit in shared.project.search(query).hits]
+
+
+def test_chips_have_one_number_wherever_they_are_met(reader: httpx.Client, chip_ids: list[str]) -> None:
+    asked = [9, 0, 59, 9]
+    assert reader.post("/chips/ids", json={"numbers": asked}).json() == {"ids": [chip_ids[one] for one in asked]}
+    assert reader.post("/chips/ids", json={"numbers": []}).json() == {"ids": []}
+    listed = reader.get("/chips", params={"start": 7, "limit": 3}).json()
+    assert listed["numbers"] == [7, 8, 9]
+    filtered = reader.get("/chips", params={"layer": "Aqua", "start": 1, "limit": 3}).json()
+    assert [chip_ids[number] for number in filtered["numbers"]] == [chip["id"] for chip in filtered["chips"]]
+    named = reader.post("/chips/query", json={"ids": [chip_ids[3], "none-such", chip_ids[1]]}).json()
+    assert (named["numbers"], named["missing"]) == ([3, 1], ["none-such"])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [([CHIPS], 404), ([0, 2**53], 404), ([-1], 422), ([2**53 + 1], 422), ([0.5], 422), ([0] * 10_001, 422)],
+)
+def test_numbers_that_no_chip_has_are_refused(reader: httpx.Client, numbers: list[float], status: int) -> None:
+    answer = reader.post("/chips/ids", json={"numbers": numbers})
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"]
 
 
 def test_filters_hold(reader: httpx.Client, chip_ids: list[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from earthcurator.errors import Conflict
-from earthcurator.store.sql import Database, Jobs, People, Rounds, Tasks
+from earthcurator.store.sql import Database, Jobs, Pairings, People, Rounds, Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,7 @@ class _Opened:
     database: Database
     tasks: Tasks
     people: People
+    pairings: Pairings
     jobs: Jobs
     rounds: Rounds
 
@@ -42,6 +43,11 @@ class Records:
     def people(self) -> People:
         """Who may come in."""
         return self._open().people
+
+    @property
+    def pairings(self) -> Pairings:
+        """Which programs in a browser may come in."""
+        return self._open().pairings
 
     @property
     def jobs(self) -> Jobs:
@@ -74,5 +80,12 @@ class Records:
                         hint="set CURATOR_DATABASE_URL to postgresql://...",
                     )
                 database = Database.open(self._location, serving=serving)
-                self._opened = _Opened(database, Tasks(database), People(database), Jobs(database), Rounds(database))
+                self._opened = _Opened(
+                    database,
+                    Tasks(database),
+                    People(database),
+                    Pairings(database),
+                    Jobs(database),
+                    Rounds(database),
+                )
             return self._opened

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from threading import Lock
@@ -18,10 +19,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from earthcurator.errors import Busy, Conflict, NotSignedIn
-from earthcurator.models import Person
+from earthcurator.errors import Busy, Conflict, NotAllowed, NotSignedIn
+from earthcurator.models import Pairing, Person
 from earthcurator.project import Project
 from earthcurator.store.sql.people import SESSION_SECONDS
+from earthcurator.web import extensions
+from earthcurator.web.context import RANK
 from earthcurator.web.serving import Serving
 
 COOKIE = "curator_session"
@@ -44,13 +47,23 @@ LOCAL = Person(id="local", name="you", role="owner", created=datetime.fromtimest
 _SIGN_IN = "open the link that an owner gave you, or send the header Authorization: Bearer cur_..."
 
 
+@dataclass(frozen=True, slots=True)
+class _Entrant:
+    """Whom a secret lets in."""
+
+    person: Person
+    paired: bool = False
+    """Whether it is an extension that asks in their name."""
+
+
 class Access:
     """Tells who asks. Safe to use from many threads."""
 
     def __init__(self, project: Project, serving: Serving, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._project, self._serving, self._clock = project, serving, clock
-        self._known: OrderedDict[bytes, tuple[Person | None, float]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[_Entrant | None, float]] = OrderedDict()
         self._accounts: tuple[bool, float] = (False, -FRESH_SECONDS)
+        self._origins: tuple[frozenset[str], float] = (frozenset(), -FRESH_SECONDS)
         self._wrong = _WrongSecrets(clock)
         self._lock = Lock()
 
@@ -58,9 +71,13 @@ class Access:
         """Who sent this request or opened this WebSocket. Without an account: `LOCAL` on this machine, else nobody."""
         bearer, secret = _bearer(connection), secret_of(connection)
         if secret is not None:
-            found = await self._person_of(secret, address(connection))
-            if found is not None:
-                return found
+            found = await self._entrant(secret, address(connection))
+            if found is not None and not found.paired:
+                return found.person
+            if found is not None and bearer is not None:  # a paired extension has no cookies
+                if not extensions.may(connection.scope):
+                    raise NotAllowed("an extension may not do this", hint="open Curator itself for it")
+                return found.person
         # A browser sends an old cookie unasked, also that of another project on another port.
         # A program that sends a token means it.
         if bearer is None and self._is_local(connection) and not await self._any_accounts():
@@ -81,20 +98,34 @@ class Access:
             raise
         self.forget()
 
+    async def is_paired(self, origin: str) -> bool:
+        """Whether an extension of this origin was let in."""
+        found, until = self._origins
+        if self._clock() >= until:
+            found = await run_in_threadpool(self._project.records.pairings.origins)
+            self._origins = (found, self._clock() + FRESH_SECONDS)
+        return origin in found
+
+    def person_of(self, pairing: Pairing) -> Person:
+        """In whose name an extension asks, with the role that it has for that."""
+        person = LOCAL if pairing.person == LOCAL.id else self._project.records.people.find(pairing.person)
+        return replace(person, role=min(person.role, pairing.role, key=RANK.__getitem__))
+
     def forget(self) -> None:
         """People or secrets have changed: ask the database again."""
         with self._lock:
             self._known.clear()
             self._accounts = (False, -FRESH_SECONDS)
+            self._origins = (frozenset(), -FRESH_SECONDS)
 
-    async def _person_of(self, secret: str, place: str) -> Person | None:
+    async def _entrant(self, secret: str, place: str) -> _Entrant | None:
         key, now = _hash(secret), self._clock()
         known = self._known.get(key)
         if known is not None and now < known[1]:
             return known[0]
         if known is None or known[0] is None:  # who is in stays in, whatever others at their address do
             self._wrong.check(place, key)
-        found = await run_in_threadpool(self._project.records.people.person_of, secret)
+        found = await run_in_threadpool(self._look_up, secret)
         if found is None:
             self._wrong.add(place, key)
         with self._lock:
@@ -103,6 +134,14 @@ class Access:
             while len(self._known) > MOST_KNOWN:
                 self._known.popitem(last=False)
         return found
+
+    def _look_up(self, secret: str) -> _Entrant | None:
+        records = self._project.records
+        person = records.people.person_of(secret)
+        if person is not None:
+            return _Entrant(person)
+        pairing = records.pairings.of(secret)
+        return None if pairing is None else _Entrant(self.person_of(pairing), paired=True)
 
     def _is_local(self, connection: HTTPConnection) -> bool:
         """Whether only a program on this machine can have sent this, and no proxy for somebody else."""

@@ -20,9 +20,11 @@ from earthcurator.web import (
     jobs,
     learn,
     live,
+    pairing,
     people,
     search,
     tasks,
+    worldview,
 )
 from earthcurator.web.access import Access, SignedInFirst
 from earthcurator.web.guard import Guard
@@ -34,6 +36,7 @@ from earthcurator.web.trainer import Trainer
 PARTS = (
     chips.router,
     search.router,
+    worldview.router,
     explore.router,
     imagery.router,
     tasks.router,
@@ -42,6 +45,7 @@ PARTS = (
     datasets.router,
     jobs.router,
     people.router,
+    pairing.router,
     live.router,
 )
 """What is under `/api/v1`."""

@@ -15,14 +15,18 @@ import re
 import time
 from collections.abc import Callable
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earthcurator.errors import BadRequest, Busy, CuratorError, NotAllowed, TooLarge, WrongHost
-from earthcurator.web import errors
+from earthcurator.web import errors, extensions
 from earthcurator.web.serving import Serving
+
+if TYPE_CHECKING:
+    from earthcurator.web.access import Access
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +102,11 @@ class Guard:
         exchange = _Exchange(scope, receive, send, self._id(headers), self._idle_seconds)
         self._requests += 1
         try:
+            _check_host(headers, self._serving)
+            exchange.extension = await _paired(scope, headers)
+            if exchange.extension and extensions.is_preflight(scope, headers):
+                await extensions.preflight()(scope, exchange.receive, exchange.send)
+                return
             self._check(scope, headers, exchange)
             await self._app(scope, exchange.receive, exchange.send)
         except CuratorError as error:
@@ -111,8 +120,7 @@ class Guard:
             log.info("%s", exchange)
 
     def _check(self, scope: Scope, headers: Headers, exchange: _Exchange) -> None:
-        _check_host(headers, self._serving)
-        if scope["method"] not in _LOOKING:
+        if scope["method"] not in _LOOKING and not (exchange.extension and _has_token(scope, headers)):
             _check_origin(scope, headers, self._serving)
         exchange.limit = _limit(scope["path"], self._serving)
         if "content-length" in headers and _declared_bytes(headers) > exchange.limit:
@@ -131,6 +139,8 @@ class _Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, name: str, idle_seconds: float) -> None:
         self.limit = 0
         self.refused = False
+        self.extension = ""
+        """The origin that may read the answer; empty for all but paired extensions."""
         self._declared = _declared_bytes(Headers(scope=scope))
         self._scope = scope
         self._receive = receive
@@ -184,10 +194,13 @@ class _Exchange:
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         headers["X-Request-ID"] = self._name
+        if self.extension:
+            headers.update(extensions.allow(self.extension))
         if self._reading and self._declared > LINGER_BYTES:
             headers["Connection"] = "close"  # the route has seen enough; nobody reads the rest
         if self._scope["path"].startswith("/api/"):
             headers.setdefault("Cache-Control", "no-store")
+            headers.add_vary_header("Origin")
 
     async def refuse(self, response: Response) -> None:
         """Answer here, and close the connection rather than read the body to its end."""
@@ -233,6 +246,20 @@ def _check_host(headers: Headers, serving: Serving) -> None:
             f"this server is not called {host[1]:.100}",
             hint="if it should be, the owner can say so: curator serve --name NAME",
         )
+
+
+async def _paired(scope: Scope, headers: Headers) -> str:
+    """The origin of an extension that this project is paired with, or that is about to be; empty for all others."""
+    origin = extensions.extension_of(headers)
+    if not origin or scope["path"] == extensions.CLAIM:
+        return origin
+    access: Access = scope["app"].state.access
+    return origin if await access.is_paired(origin) else ""
+
+
+def _has_token(scope: Scope, headers: Headers) -> bool:
+    """Whether an extension says who asks; it has no token yet when it claims one."""
+    return scope["path"] == extensions.CLAIM or headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def _check_origin(scope: Scope, headers: Headers, serving: Serving) -> None:

@@ -59,6 +59,7 @@ class Lanes:
         self.reports = Lane("reports", threads=2, waiting=128)  # the first of a large task takes seconds
         self.heavy = Lane("lists and tasks", threads=2, waiting=62)  # what reads or writes something of every chip
         self.uploads = Lane("uploads of examples", threads=2, waiting=14)  # each is in memory as long as it is read
+        self.captures = Lane("pictures from Worldview", threads=4, waiting=28)  # these wait for the imagery source
         self.pictures = Lane("pictures", threads=threads, waiting=256)  # a screen asks for many small ones at once
 
 

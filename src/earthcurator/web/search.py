@@ -36,7 +36,8 @@ MOST_BEGINNINGS = 20
 MOST_FILES = 20
 FORM_BYTES = 1_000_000
 
-ExampleId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="Id of an uploaded picture.")]
+# No pattern: GET /examples/worldview, which only takes POST, is then not found rather than wrong.
+ExampleId = Annotated[str, Path(min_length=1, max_length=200, description="Id of an uploaded picture.")]
 Names = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
 
 
@@ -110,6 +111,8 @@ class FoundChip:
     """A hit, with what a result shows of it."""
 
     chip: str
+    number: int
+    """Its number in the project: the order in which chips came, and that of the arrays of `GET /api/v1/map`."""
     score: float
     """-1 to 1. Without negatives, 1 is the same picture as a positive example."""
     time: datetime | None
@@ -172,7 +175,7 @@ _UPLOAD_BODY = _picture_body(
 async def search(project: Here, who: Viewer, lanes: Lanewise, query: SearchQuery) -> Found:
     """Rank the chips by likeness to examples."""
     check_folders(who, query.filter.folders)
-    return await lanes.search.run(lambda: _search(project, query))
+    return await lanes.search.run(lambda: run_search(project, query))
 
 
 @router.post("/search/upload", openapi_extra=_UPLOAD_BODY)
@@ -186,7 +189,7 @@ async def search_by_upload(project: Here, who: Viewer, lanes: Lanewise, request:
             check_folders(who, query.filter.folders)
             positives = [await file.read() for file in _files(form, "positive")]
             negatives = [await file.read() for file in _files(form, "negative")]
-        return await lanes.search.go_on(lambda: _search(project, query, positives, negatives))
+        return await lanes.search.go_on(lambda: run_search(project, query, positives, negatives))
 
 
 @router.post("/examples", status_code=201, openapi_extra=_EXAMPLE_BODY)
@@ -215,9 +218,10 @@ async def show_small_example(
     )
 
 
-def _search(
+def run_search(
     project: Project, query: SearchQuery | UploadQuery, positives: Sequence[bytes] = (), negatives: Sequence[bytes] = ()
 ) -> Found:
+    """The answer to a query; `positives` and `negatives` are pictures that came along with it."""
     started = time.monotonic()
     found = project.search(
         models.Query(
@@ -278,10 +282,11 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 def _with_facts(project: Project, hits: Sequence[models.Hit]) -> Iterable[FoundChip]:
     chips = project.tasks.facts([hit.chip for hit in hits])
+    numbers = project.chips.ids.rows(chips)
     for hit in hits:
-        chip = chips.get(hit.chip)
-        center = chip.box.center if chip and chip.box else None
-        yield FoundChip(hit.chip, hit.score, chip.time if chip else None, chip.layer if chip else None, center)
+        if (chip := chips.get(hit.chip)) and chip.id in numbers:  # else the project has lost it
+            center = chip.box.center if chip.box else None
+            yield FoundChip(chip.id, numbers[chip.id], hit.score, chip.time, chip.layer, center)
 
 
 def _form_query(form: FormData) -> UploadQuery:

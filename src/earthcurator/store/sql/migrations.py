@@ -135,7 +135,27 @@ _M004 = (
     "CREATE INDEX tokens_of_parent ON tokens (parent)",
 )
 
-STEPS: Sequence[Step] = (m001_tasks_and_labels, m002_people_and_jobs, m003_rounds, m004_places_in_the_queue)
+
+def m005_pairings(connection: Connection) -> None:
+    """Programs in a browser that a person let in with a short code."""
+    _execute(connection, _M005)
+
+
+_M005 = (
+    # The person may be `local`, whom no account stands for.
+    """CREATE TABLE pairings (
+        id TEXT PRIMARY KEY, person TEXT NOT NULL, role TEXT NOT NULL, code TEXT UNIQUE, hash TEXT UNIQUE,
+        name TEXT NOT NULL, origin TEXT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL,
+        CHECK ((code IS NULL) = (hash IS NOT NULL)))""",
+)
+
+STEPS: Sequence[Step] = (
+    m001_tasks_and_labels,
+    m002_people_and_jobs,
+    m003_rounds,
+    m004_places_in_the_queue,
+    m005_pairings,
+)
 """In order; the first reaches number 1."""
 
 

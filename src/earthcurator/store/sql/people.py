@@ -120,8 +120,8 @@ class People:
 
         What is made `using` a token, or a session of one, ends with that token at the latest.
         """
-        _check_label(name)
-        new, secret = self._new_id(), _new_secret()
+        check_label(name)
+        new, secret = self._new_id(), new_secret()
         life = None if seconds is None else _checked(seconds)
 
         def change(connection: Connection) -> None:
@@ -136,13 +136,13 @@ class People:
 
     def person_of(self, secret: str, *, kinds: Collection[Kind] = ("session", "token")) -> Person | None:
         """Whom this secret lets in now; None when it is unknown, expired or revoked, or the person was removed."""
-        asked = {"of_hash": _hash(secret), "kinds": builtins.list(kinds), **self._database.clock}
+        asked = {"of_hash": hash_of(secret), "kinds": builtins.list(kinds), **self._database.clock}
         row = self._database.read(lambda connection: connection.execute(_PERSON_OF, asked).mappings().first())
         return None if row is None else to_person(row)
 
     def token_of(self, secret: str) -> Token:
         """What is known of a secret that lets somebody in now."""
-        statement = select(TOKENS).where(TOKENS.c.hash == _hash(secret), _VALID)
+        statement = select(TOKENS).where(TOKENS.c.hash == hash_of(secret), _VALID)
         row = self._database.read(lambda c: c.execute(statement, self._database.clock).mappings().first())
         if row is None:
             raise NotSignedIn("this token or session is unknown, has expired or was revoked", hint="sign in again")
@@ -150,8 +150,8 @@ class People:
 
     def sign_in(self, link: str, *, seconds: float = SESSION_SECONDS) -> str:
         """A session for the person of a link, which works once."""
-        new, secret, life = self._new_id(), _new_secret(), _checked(seconds)
-        mine = and_(TOKENS.c.hash == _hash(link), TOKENS.c.kind == "link", _VALID)
+        new, secret, life = self._new_id(), new_secret(), _checked(seconds)
+        mine = and_(TOKENS.c.hash == hash_of(link), TOKENS.c.kind == "link", _VALID)
 
         def change(connection: Connection) -> None:
             if _is_kept(connection, new):
@@ -168,7 +168,7 @@ class People:
 
     def sign_out(self, secret: str) -> None:
         """The secret no longer lets anybody in."""
-        self._database.write(lambda c: c.execute(delete(TOKENS).where(TOKENS.c.hash == _hash(secret))))
+        self._database.write(lambda c: c.execute(delete(TOKENS).where(TOKENS.c.hash == hash_of(secret))))
 
     def tokens(self, person: str | None = None) -> builtins.list[Token]:
         """What lets somebody in now, of everybody or of one person, oldest first."""
@@ -190,8 +190,8 @@ class People:
         _check_role(role)
         if not 1 <= uses <= 10_000:
             raise BadInput(f"an invite cannot be for {uses} people", hint="give 1 to 10000")
-        new, secret, life = self._new_id(), _new_secret(), _checked(seconds)
-        row = {"id": new, "hash": _hash(secret), "role": role, "creator": creator, "uses_left": uses}
+        new, secret, life = self._new_id(), new_secret(), _checked(seconds)
+        row = {"id": new, "hash": hash_of(secret), "role": role, "creator": creator, "uses_left": uses}
 
         def change(connection: Connection) -> None:
             _check_first(connection, role)
@@ -204,10 +204,10 @@ class People:
 
     def accept(self, invite: str, name: str, *, seconds: float = SESSION_SECONDS) -> tuple[Person, str]:
         """A new person with the role of the invite, and a session of theirs. A refused name costs no use of it."""
-        name, new, secret, life = _checked_name(name), self._new_id(), _new_secret(), _checked(seconds)
+        name, new, secret, life = _checked_name(name), self._new_id(), new_secret(), _checked(seconds)
         used = (
             update(INVITES)
-            .where(INVITES.c.hash == _hash(invite), _USABLE)
+            .where(INVITES.c.hash == hash_of(invite), _USABLE)
             .values(uses_left=INVITES.c.uses_left - 1)
             .returning(INVITES.c.role)
         )
@@ -249,7 +249,7 @@ class People:
 
     def _parent(self, connection: Connection, secret: str) -> RowMapping | None:
         """The token behind a secret: itself, or the one that a session was made with; None behind one of a link."""
-        which = select(TOKENS).where(TOKENS.c.hash == _hash(secret), _VALID)
+        which = select(TOKENS).where(TOKENS.c.hash == hash_of(secret), _VALID)
         row = connection.execute(which, self._database.clock).mappings().first()
         if row is None:
             raise NotSignedIn("this token or session is unknown, has expired or was revoked", hint="sign in again")
@@ -272,7 +272,7 @@ class People:
     ) -> None:
         if _is_kept(connection, new):
             return
-        row = {"id": new, "hash": _hash(secret), "person": person, "kind": kind, "name": name}
+        row = {"id": new, "hash": hash_of(secret), "person": person, "kind": kind, "name": name}
         made_with = None if parent is None else parent["id"]
         expires = _ends(life, None if parent is None else parent["expires"])
         connection.execute(
@@ -323,11 +323,13 @@ def _is_kept(connection: Connection, token: str) -> bool:
     return connection.execute(select(TOKENS.c.id).where(TOKENS.c.id == token)).first() is not None
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
+    """A secret that nobody guesses."""
     return f"cur_{token_urlsafe(32)}"
 
 
-def _hash(secret: str) -> str:
+def hash_of(secret: str) -> str:
+    """What the database keeps of a secret."""
     # No slow hash: those protect words that people choose. Nobody guesses 256 random bits, however fast the hash.
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -346,7 +348,8 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _check_label(name: str) -> None:
+def check_label(name: str) -> None:
+    """Refuse what is no name for a token or a program."""
     if len(name) > 80 or not name.isprintable():
         raise BadInput(f"{name!r:.100} is no name for a token", hint="write up to 80 letters in one line")
 

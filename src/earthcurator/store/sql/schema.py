@@ -33,7 +33,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from earthcurator.models import Invite, Job, Label, Lease, Person, Task, Token
+from earthcurator.models import Invite, Job, Label, Lease, Pairing, Person, Task, Token
 
 FREE, LEASED, DONE = 0, 1, 2
 """What a slot's `status` says."""
@@ -143,6 +143,20 @@ INVITES = Table(
     Column("created", BigInteger),
     Column("expires", BigInteger),
     Column("uses_left", Integer),
+)
+
+PAIRINGS = Table(
+    "pairings",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("person", String),
+    Column("role", String),
+    Column("code", String),  # a hash; null once it was claimed
+    Column("hash", String),  # of the secret; null until then
+    Column("name", String),
+    Column("origin", String),
+    Column("created", BigInteger),
+    Column("expires", BigInteger),
 )
 
 RECORDS = Table(
@@ -318,6 +332,20 @@ def to_invite(row: RowMapping) -> Invite:
         created=to_instant(row["created"]),
         expires=to_instant(row["expires"]),
         uses_left=row["uses_left"],
+    )
+
+
+def to_pairing(row: RowMapping) -> Pairing:
+    """A row of `pairings` as a value, without its hashes."""
+    return Pairing(
+        id=row["id"],
+        person=row["person"],
+        role=row["role"],
+        name=row["name"],
+        origin=row["origin"],
+        claimed=row["hash"] is not None,
+        created=to_instant(row["created"]),
+        expires=to_instant(row["expires"]),
     )
 
 
