@@ -6,13 +6,15 @@
 of `--static` with CURATOR_STATIC set to the same.
 
 Times are taken in the page: from a key to the frame in which the next picture is painted, between frames while a grid
-of a million scrolls, from the beginning of a cold load to the first picture.
+of a million scrolls, from the beginning of a cold load to the first picture, from the end of a lasso on the map of a
+million chips to the frame that shows what it selected.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import math
 import shutil
 import statistics
 import sys
@@ -28,6 +30,8 @@ import earthcurator as ec
 
 LABELS = 100
 LOADS = 7
+LASSOS = 15
+CORNERS = 200
 URL = f"http://127.0.0.1:{PORT}"
 NEXT = """
 async (key) => {
@@ -56,6 +60,20 @@ async () => {
     last = now;
   }
   return frames.slice(5);
+}
+"""
+AFTER_LASSO = """
+() => {
+  window.lasso = null;
+  const said = () => document.querySelector("section[aria-label=Selection] [role=status]").textContent;
+  const before = said();
+  addEventListener("pointerup", async () => {
+    const start = performance.now();
+    while (said() === before) await new Promise(requestAnimationFrame);
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame); // the points are drawn in one
+    await new Promise((painted) => setTimeout(painted));
+    window.lasso = [performance.now() - start, said()];
+  }, { capture: true, once: true });
 }
 """
 FIRST_PICTURE = """
@@ -103,6 +121,32 @@ def scrolling(browser: Browser) -> list[float]:
     return frames
 
 
+def lassos(browser: Browser) -> tuple[list[float], list[int]]:
+    """Milliseconds from the end of each lasso to the painted selection, and how many of a million points it took."""
+    page = new_page(browser)
+    page.goto(f"{URL}/explore?demo=1000000&views=likeness")
+    page.get_by_text("1,000,000 of 1,000,000 chips in view").wait_for()
+    page.get_by_text("Lasso", exact=True).click()
+    box = page.get_by_role("region", name="Map of likeness").locator("canvas").bounding_box()
+    assert box
+    times, chosen = [], []
+    for number in range(LASSOS):
+        page.evaluate(AFTER_LASSO)
+        for corner in range(CORNERS):
+            turn, far = 2 * math.pi * corner / CORNERS, 0.25 + 0.01 * number + 0.05 * math.sin(corner)
+            x, y = box["width"] * (0.5 + far * math.cos(turn)), box["height"] * (0.5 + far * math.sin(turn))
+            page.mouse.move(box["x"] + x, box["y"] + y)
+            if corner == 0:
+                page.mouse.down()
+        page.mouse.up()
+        took, said = page.wait_for_function("() => window.lasso").json_value()
+        times.append(float(took))
+        chosen.append(int(said.split()[0].replace(",", "")))
+        page.wait_for_timeout(300)
+    page.context.close()
+    return times, chosen
+
+
 def cold_loads(browser: Browser, static: Path) -> tuple[list[float], int]:
     """Milliseconds to the first picture, and bytes of compressed scripts of the first load."""
     times, scripts = [], set()
@@ -133,6 +177,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             loads, scripts = cold_loads(browser, chosen.static)
             said, frames = decisions(browser, task), scrolling(browser)
+            drawn, held = lassos(browser)
             browser.close()
     figures: dict[str, Any] = {
         "decision_to_next_picture_ms": {
@@ -141,6 +186,13 @@ def main() -> None:
             "decisions": LABELS,
         },
         "grid_of_a_million_frame_ms": {"p50": round(statistics.median(frames), 1), "p95": p95(frames)},
+        "lasso_over_a_million_ms": {
+            "p50": round(statistics.median(drawn), 1),
+            "p95": p95(drawn),
+            "lassos": LASSOS,
+            "corners": CORNERS,
+            "points_selected_median": statistics.median(held),
+        },
         "cold_load_to_first_picture_ms": {"median": round(statistics.median(loads)), "loads": LOADS},
         "first_load_scripts_gzip_bytes": scripts,
     }

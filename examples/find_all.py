@@ -65,7 +65,7 @@ def find_all(project: ec.Project, out: Path, *, check: int | None = None) -> Fig
         outlook = search.outlook()
         print(outlook.advice.sentence)
 
-    exported = project.export(out, task=task, format="imagefolder")
+    exported = project.export(out, task=task, format="imagefolder").chips
     return Figures(
         labels=outlook.finds.labels,
         checked=outlook.audit.answered if outlook.audit else 0,

@@ -114,6 +114,7 @@ def test_export_leaves_one_zip_file_with_the_dataset(filled: ec.Project, tmp_pat
     content = path.read_bytes()
     assert job.result == {
         "chips": 12,
+        "left_out": 0,
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "file": "project-imagefolder.zip",
@@ -166,6 +167,21 @@ def test_download_brings_imagery_of_a_box_and_of_a_region(tmp_path: Path) -> Non
             drawn = done(project, Download(region={"type": "Polygon", "coordinates": [ring]}, **common)).result
             assert boxed["added"] == len(project.chips) > 0
     assert (drawn["added"], drawn["present"]) == (0, boxed["added"])
+
+
+def test_download_that_was_tried_gets_the_rest(tmp_path: Path) -> None:
+    with FakeGibs() as gibs:
+        settings = Settings(cache=tmp_path / "cache", source=gibs.url, megabits_per_second=10_000)
+        with ec.create(tmp_path / "fires", settings=settings) as project:
+            asked = Download(
+                layers=(TERRA,), bbox=(-125, 30, -100, 45), dates="2020-08-16/2020-08-17", zoom=5, min_valid=0, limit=5
+            )
+            tried = done(project, asked).result
+            assert len({chip.time for chip in project.chips.all()}) == 2
+            rest = done(project, asked.model_copy(update={"limit": None})).result
+            assert len(project.chips) == tried["added"] + rest["added"]
+    assert tried["added"] == rest["present"] == 5
+    assert rest["added"] > 5
 
 
 @pytest.mark.parametrize("kind", ["picture", "zip", "tar.gz"])

@@ -105,7 +105,7 @@ def test_perfect_annotator_makes_a_perfect_dataset(
         shown += [lease.chip for lease in leases]
     assert sorted(shown) == sorted(chips)
     out = tmp_path_factory.mktemp("out") / "dataset"
-    assert filled.export(out, task=task, format="csv") == len(chips)
+    assert filled.export(out, task=task, format="csv").chips == len(chips)
     with (out / "chips.csv").open() as file:
         assert {row["chip"]: row["label"] for row in csv.DictReader(file)} == {chip: right[chip] for chip in chips}
 
@@ -234,7 +234,7 @@ def test_another_default_encoder_is_used_from_the_next_round_on(own: ec.Project)
     own.set_default_encoder(other.id)
     with pytest.raises(Conflict, match="no vectors") as failed:
         learner.suggest(5)
-    assert failed.value.hint == "run: curator embed"
+    assert "curator embed" in failed.value.hint
     own.embed()
     assert learner.suggest(5).encoder == other.id
     assert len(list(learner.predict())) == CHIPS

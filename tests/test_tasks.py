@@ -67,7 +67,7 @@ def test_labels_survive_closing_and_become_a_dataset(filled: ec.Project, tmp_pat
         assert (report.progress.decided, report.progress.total) == (6, 12)
         assert report.classes == {"yes": 3, "no": 3}
         assert report.speed["ada"].answers == 6
-        assert again.export(tmp_path / "out", task=task, format="csv") == 6
+        assert again.export(tmp_path / "out", task=task, format="csv").chips == 6
     with (tmp_path / "out" / "chips.csv").open() as file:
         assert {row["chip"]: row["label"] for row in csv.DictReader(file)} == {
             chip: ("yes" if number % 2 else "no") for number, chip in enumerate(chips[:6])
@@ -126,12 +126,12 @@ def test_file_name_that_is_nobodys_or_not_one_chips_is_refused(project: ec.Proje
 def test_split_puts_every_chip_on_one_side(filled: ec.Project, tmp_path: Path) -> None:
     task = filled.tasks.create("What is it?", ("field", "water"))
     filled.tasks.import_folders(task)
-    count = filled.export(
+    written = filled.export(
         tmp_path / "out", task=task, format="csv", split="random", shares={"train": 0.5, "test": 0.5}, seed=3
     )
     with (tmp_path / "out" / "chips.csv").open() as file:
         sides = [(row["split"], row["label"]) for row in csv.DictReader(file)]
-    assert count == len(sides) == 12
+    assert written.chips == len(sides) == 12
     assert {side: sides.count(side) for side in set(sides)} == {
         (split, label): 3 for split in ("train", "test") for label in ("field", "water")
     }
@@ -153,7 +153,7 @@ def test_bad_tasks_are_refused(filled: ec.Project, project: ec.Project, tmp_path
 def test_any_policy_takes_single_opinions(filled: ec.Project, tmp_path: Path) -> None:
     task = filled.tasks.create("Is it water?", ("yes", "no"), opinions=3)
     say(filled, task, "ada", next(filled.chips.all()).id, ("yes",))
-    assert filled.export(tmp_path / "out", task=task, policy=Policy("any")) == 1
+    assert filled.export(tmp_path / "out", task=task, policy=Policy("any")).chips == 1
     assert "## Licence\n\nNot recorded" in (tmp_path / "out" / "DATA_CARD.md").read_text()
 
 

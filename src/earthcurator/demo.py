@@ -74,7 +74,7 @@ def run_demo(folder: Path, *, progress: Callable[[str], Progress]) -> Iterator[S
         for name in ("imagefolder", "geoparquet"):
             shutil.rmtree(folder / "dataset" / name, ignore_errors=True)
             # Not split: the chips overlap and cover the globe without a gap, so no split by place could keep them all.
-            count = project.export(folder / "dataset" / name, task=task, format=name)
+            count = project.export(folder / "dataset" / name, task=task, format=name).chips
         what = "labelled chips as ImageFolder and GeoParquet in"
         yield Stage("export", f"{count:,} {what} {folder / 'dataset'}", clock.lap())
 

@@ -279,7 +279,7 @@ class EncoderCard:
     dim: int
     """Length of its vectors."""
     input_size: int
-    """Pictures are resized to this many pixels, both ways, before they go in."""
+    """Pictures are resized to this many pixels, both ways, before they go in. 0 when none can: see `vectors_only`."""
     resize: Literal["squash", "crop"] = "squash"
     """`squash` stretches to the square; `crop` keeps the shape and cuts the middle square out."""
     input: Literal["uint8", "float32"] = "uint8"
@@ -303,6 +303,13 @@ class EncoderCard:
     """Versions of the programs that made it."""
     classes: tuple[str, ...] = ()
     """Of a classifier: what the columns of its graph's second output, `scores`, are probabilities of."""
+    several: bool = False
+    """Of a classifier: whether a picture may have several of its classes, or none, at once."""
+
+    @property
+    def vectors_only(self) -> bool:
+        """Whether its vectors were made elsewhere, and no model is here that could see another picture."""
+        return self.input_size == 0
 
 
 Role = Literal["owner", "curator", "annotator", "viewer"]
@@ -335,6 +342,25 @@ class Token:
     """For people, e.g. which program uses it."""
     created: datetime
     expires: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairing:
+    """A program in a browser, such as the extension for Worldview, that asks in somebody's name."""
+
+    id: str
+    person: str
+    """Id of whose name that is; `local` where nobody has an account."""
+    role: Role
+    """What it may do at most, whatever its person may."""
+    name: str
+    """Of the program, for people."""
+    origin: str
+    """That its requests come from, e.g. `chrome-extension://...`; empty when it sends none."""
+    claimed: bool
+    """False while its code waits to be typed."""
+    created: datetime
+    expires: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

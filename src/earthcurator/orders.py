@@ -48,12 +48,14 @@ class Order:
     """Chips with a higher mean cloud fraction are left out; of a STAC catalogue, scenes with a higher cloud cover."""
     bands: tuple[str, ...] = ()
     """Of a STAC catalogue: the one or three assets that become grey, or red, green and blue. Empty: its true colour."""
+    limit: int | None = None
+    """At most so many of its chips, spread over its times and places: to try before all are asked for."""
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What a person should know of how their wish was understood."""
 
     def __post_init__(self) -> None:
         if not self.layers:
-            raise BadInput("no layer is named", hint="find one with: curator layers WORDS")
+            raise BadInput("no layer is named", hint="choose one; `curator layers WORDS` finds them")
         if self.start is not None and self.end is not None and self.start >= self.end:
             raise BadDates(f"{self.start} is not before {self.end}", hint="give the earlier date first")
         if self.zoom is not None and self.resolution is not None:
@@ -64,6 +66,8 @@ class Order:
             raise BadInput(f"a chip is 8 to 4096 pixels a side, not {self.chip_size}", hint="256 is usual")
         if self.stride is not None and (self.chip_size is None or self.stride < 1):
             raise BadInput("a stride needs a chip size, and to be at least 1 pixel", hint="add --chip-size 256, say")
+        if self.limit is not None and self.limit < 1:
+            raise BadInput(f"a download has 1 chip at least, not {self.limit}", hint="leave the limit out for all")
         if self.edge not in ("touch", "within"):
             raise BadInput(f"there is no edge rule {self.edge!r}", hint="use touch or within")
         for share in (self.min_valid, self.max_clouds):

@@ -88,9 +88,21 @@ def test_lasso_selects_what_is_labelled_and_taken_back(site: Site, visit: Visit)
     page.get_by_role("menuitem", name="island").click()
     expect(page.get_by_text(f"{some} chips: island")).to_be_visible()
     assert len(site.said(task)) == some
+    labelled = page.get_by_role("gridcell", name=re.compile("island$"))
+    expect(labelled.first).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Taken back")).to_be_visible()
     assert site.said(task) == {}
+    expect(labelled).to_have_count(0)
+
+
+def test_lasso_over_a_million_selects_what_it_holds(site: Site, visit: Visit) -> None:
+    page = visit(f"{site.url}/explore?demo=1000000&views=likeness")
+    likeness = page.get_by_role("region", name="Map of likeness")
+    expect(likeness.get_by_text("1,000,000 of 1,000,000 chips in view")).to_be_visible()
+    likeness.get_by_text("Lasso", exact=True).click()
+    drag(page, likeness.locator("canvas"), (0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99))
+    expect(page.get_by_role("region", name="Selection").get_by_role("status")).to_have_text("1,000,000 chips selected")
 
 
 @pytest.mark.parametrize("map_", ["World", "Arctic", "Antarctic"])

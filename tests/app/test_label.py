@@ -46,6 +46,28 @@ def swipe(page: Page, by: int) -> None:
     touch("touchEnd")
 
 
+def test_count_of_answers_keeps_up_with_every_answer_and_undo(site: Site, visit: Visit) -> None:
+    task = site.task()
+    page = visit(label_page(site, task.id))
+    total = len(site.project.chips)
+    expect(page.get_by_text(f"0 of {total}", exact=True)).to_be_visible()
+    for answered, key in enumerate("yns", start=1):
+        press(page, key)
+        saved(page)
+        expect(page.get_by_text(f"{min(answered, 2)} of {total}", exact=True)).to_be_visible()  # a skip is no answer
+    for key in ("z", "z"):
+        page.keyboard.press(key)
+    saved(page)
+    expect(page.get_by_text(f"1 of {total}", exact=True)).to_be_visible()
+
+
+def test_task_that_is_not_there_leads_to_those_that_are(site: Site, visit: Visit) -> None:
+    page = visit(label_page(site, "none"))
+    expect(page.get_by_role("heading", name="There is no such task")).to_be_visible()
+    page.get_by_role("link", name="All tasks").click()
+    expect(page).to_have_url(re.compile("/tasks$"))
+
+
 def test_key_button_and_swipe_say_the_same(site: Site, visit: Visit) -> None:
     task = site.task()
     page = visit(label_page(site, task.id), viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)

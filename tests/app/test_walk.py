@@ -90,8 +90,6 @@ def test_from_one_picture_to_a_dataset(site: Site, visit: Visit, tmp_path: Path)
     advice.get_by_role("link", name="Make a dataset").click()
     page.get_by_role("combobox", name="Format").click()
     page.get_by_role("option", name="GeoParquet with pictures").click()
-    page.get_by_role("combobox", name="Divide into train, val and test").click()
-    page.get_by_role("option", name="At random").click()
     page.get_by_role("button", name="Make the dataset").click()
     expect(page.get_by_role("link", name="Download")).to_be_visible()
     keep(page, "datasets")
@@ -102,6 +100,7 @@ def test_from_one_picture_to_a_dataset(site: Site, visit: Visit, tmp_path: Path)
         archive.extractall(tmp_path / "dataset")
     (table,) = (tmp_path / "dataset").rglob("*.parquet")
     read = geopandas.read_parquet(table)
-    assert len(read) == LABELS
+    assert set(read["split"]) == {"train", "val", "test"}  # by place: chips at borders may be left out
+    assert LABELS / 2 < len(read) <= LABELS
     assert read.crs.to_string() == "OGC:CRS84"
-    assert dict(zip(read["chip"], read["label"], strict=True)) == {chip: name for chip, (name,) in said.items()}
+    assert all((name,) == said[chip] for chip, name in zip(read["chip"], read["label"], strict=True))

@@ -289,7 +289,8 @@ def test_recipe_of_a_task_gives_the_same_dataset(
     out = tmp_path / "a dataset; of 'mine'"
     shares = {"train": 0.5, "val": 0.25, "test": 0.25}
     policy = Policy("min_agreement", 0.75)
-    assert filled.export(out, task=task, format="geojson", policy=policy, split="random", shares=shares, seed=7) == 6
+    written = filled.export(out, task=task, format="geojson", policy=policy, split="random", shares=shares, seed=7)
+    assert (written.chips, written.left_out) == (6, 0)
     card = (out / "DATA_CARD.md").read_text()
     assert "(4 a tie, 2 no opinion yet)" in card
     assert "2 people gave opinions" in card

@@ -204,6 +204,16 @@ def test_a_gapless_mosaic_is_one_place_unless_borders_are_left_out() -> None:
     assert len(sides) > len(rows) / 2
 
 
+def test_borders_are_left_out_by_themselves_where_too_many_chips_touch() -> None:
+    touching, scattered = mosaic(40, 40), [(chip(f"{n}", square(8 * n - 170, 0, 1)), "x") for n in range(40)]
+    assert split(touching, by="place", between="auto") == split(touching, by="place", between="leave out")
+    assert split(scattered, by="place", between="auto") == split(scattered, by="place")
+    assert split(scattered[:1], by="place", between="auto").keys() == {"0"}
+    nearly_one = [*mosaic(30, 30), *((chip(f"far {n}", square(100 + 5 * n, 0, 0.5)), "x") for n in range(3))]
+    sides = Counter(split(nearly_one, by="place", between="auto").values())
+    assert sides["train"] < 0.9 * sides.total()
+
+
 def test_blocks_that_leave_a_side_empty_are_refused() -> None:
     with pytest.raises(BadInput, match="chips are left, and none for"):
         split(mosaic(12, 12), by="place", block_km=60, between="leave out", buffer_km=50)

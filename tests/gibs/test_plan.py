@@ -123,3 +123,30 @@ def test_comparison_on_worldview_gives_two_orders_and_an_animation_its_dates() -
     assert addresses(replace(film, zoom=3), layer()) == [
         f"http://127.0.0.1/2020-08-{day:02}/250m/3/1/1.jpg" for day in (1, 3, 5, 7, 9, 11)
     ]
+
+
+def test_limited_order_is_a_part_of_the_whole_spread_over_instants() -> None:
+    whole = make_plan(order("2020-08-01/2020-08-07", zoom=7, chip_size=64), {"A": layer()})
+    some = make_plan(order("2020-08-01/2020-08-07", zoom=7, chip_size=64, limit=20), {"A": layer()})
+    assert (some.chips, sum(len(windows) for _, _, windows in some.cuts())) == (20, 20)
+    assert [len(windows) for _, _, windows in some.cuts()] == [2, 3, 3, 3, 3, 3, 3]
+    for (_, _, few), (_, _, every) in zip(some.cuts(), whole.cuts(), strict=True):
+        assert set(few) < set(every)
+    assert list(some.cuts()) == list(some.cuts())
+    asked = [request.url for request in some.requests()]
+    assert some.tiles == len(asked) == len(set(asked)) < whole.tiles
+    assert set(asked) < {request.url for request in whole.requests()}
+
+
+def test_limit_beyond_the_whole_changes_nothing() -> None:
+    whole, limited = (make_plan(order(zoom=6, limit=limit), {"A": layer()}) for limit in (None, 1000))
+    assert (limited.chips, limited.tiles) == (whole.chips, whole.tiles) == (4, 4)
+    assert list(limited.requests()) == list(whole.requests())
+
+
+def test_sides_of_a_comparison_share_a_limit() -> None:
+    link = "https://worldview.earthdata.nasa.gov/?v=0,0,1,1&l=A&t=2020-08-16&ca=true&l1=B&t1=2020-08-17"
+    assert [(each.layers, each.limit) for each in orders((), link, limit=5)] == [(("A",), 2), (("B",), 3)]
+    assert [each.layers for each in orders((), link, limit=1)] == [("B",)]
+    with pytest.raises(BadInput, match="1 chip at least"):
+        order(limit=0)

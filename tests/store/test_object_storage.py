@@ -34,7 +34,7 @@ def test_import_embed_search_export_on_s3(
         assert again.embed().added == 0
         found = again.search(ec.Query(positives=[str(folder / "field/00000.png")], k=3))
         assert found.hits[0].score == pytest.approx(1, abs=2e-3)
-        assert again.export(tmp_path / "out") == 30
+        assert again.export(tmp_path / "out").chips == 30
 
 
 def test_the_cache_of_a_bucket_project_may_be_deleted(

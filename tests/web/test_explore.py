@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 import earthcurator as ec
 from earthcurator.jobs import Runner
-from earthcurator.models import Arrival, Chip, Label
-from earthcurator.project.maps import chip_map
+from earthcurator.models import Arrival, Chip, Decision, Label
+from earthcurator.project.maps import DISPUTED, HIDDEN, NOTHING, SKIPPED, UNSURE, chip_map, label_map
 from earthcurator.store import Layout
+from earthcurator.web.access import LOCAL
 
 from .conftest import CHIPS, START, chip
 
@@ -158,6 +159,71 @@ def test_places_of_finds_are_those_that_somebody_said(
     clear = client.get(f"/tasks/{task.id}/places", params={"class": "clear"}).json()["places"]
     assert [place["chip"] for place in clear] == [chip_ids[4]]
     assert clear[0]["time"].startswith("2020-08-20T10:30")
+
+
+def say(project: ec.Project, task: str, chip: str, who: str, *value: str, decision: Decision = "label") -> None:
+    event = Label(id=f"{who}-{chip}", task=task, chip=chip, annotator=who, decision=decision, value=value, time=START)
+    project.tasks.store.put(event)
+
+
+def test_map_of_labels_says_what_holds_of_every_chip(
+    client: httpx.Client, project: ec.Project, chip_ids: list[str]
+) -> None:
+    task = project.tasks.create("What is there?", ("smoke", "fire", "dust"), several=True, opinions=2).id
+    say(project, task, chip_ids[1], "ada", "fire")
+    say(project, task, chip_ids[2], "ada", "smoke", "fire")
+    say(project, task, chip_ids[3], "ada")
+    say(project, task, chip_ids[4], "ada", decision="unsure")
+    say(project, task, chip_ids[5], "ada", decision="skip")
+    say(project, task, chip_ids[6], "ada", "smoke")
+    say(project, task, chip_ids[6], "bo", "dust")
+    say(project, task, chip_ids[7], LOCAL.id, "smoke")
+    head, columns = read(client.get(f"/tasks/{task}/map"))
+    said = [
+        head["answers"][code] if code < len(head["answers"]) else int(code) for code in columns["said"][:9].tolist()
+    ]
+    assert said == [NOTHING, ["fire"], ["smoke", "fire"], [], UNSURE, SKIPPED, DISPUTED, ["smoke"], NOTHING]
+    assert head["answers"][:3] == [["smoke"], ["fire"], ["dust"]]
+    assert np.flatnonzero(columns["mine"]).tolist() == [7]
+    assert (columns["said"][9:] == NOTHING).all()
+    assert len(columns["said"]) == CHIPS
+
+
+def test_last_word_counts_on_the_map_of_labels(client: httpx.Client, project: ec.Project, chip_ids: list[str]) -> None:
+    task = project.tasks.create("Is there smoke?", ("smoke", "clear"), opinions=2)
+    for chip_id in chip_ids[:2]:
+        say(project, task.id, chip_id, "ada", "smoke")
+        say(project, task.id, chip_id, "bo", "clear")
+    project.tasks.adjudicate(task, chip_ids[0], ["clear"], by="cy")
+    project.tasks.adjudicate(task, chip_ids[1], None, by=LOCAL.id)
+    _, columns = read(client.get(f"/tasks/{task.id}/map"))
+    assert columns["said"][:2].tolist() == [1, UNSURE]
+    assert columns["mine"][:2].tolist() == [0, 1]
+
+
+def test_who_labels_learns_of_others_answers_only_that_there_are_some(project: ec.Project, chip_ids: list[str]) -> None:
+    task = project.tasks.create("Is there smoke?", ("smoke", "clear"), opinions=2)
+    say(project, task.id, chip_ids[0], "ada", "clear")
+    say(project, task.id, chip_ids[1], "bo", "clear")
+    say(project, task.id, chip_ids[1], "ada", "smoke")
+    say(project, task.id, chip_ids[2], "ada", decision="skip")
+    say(project, task.id, chip_ids[3], "bo", decision="skip")
+    project.tasks.adjudicate(task, chip_ids[4], ["clear"], by="cy")
+    mine = label_map(project, task, reader="bo", blind=True)
+    assert mine.said[:5].tolist() == [HIDDEN, 1, NOTHING, SKIPPED, HIDDEN]
+    assert mine.mine[:5].tolist() == [0, 1, 0, 1, 0]
+
+
+def test_map_of_labels_is_sent_again_only_when_it_changed(
+    client: httpx.Client, project: ec.Project, chip_ids: list[str]
+) -> None:
+    task = project.tasks.create("Is there smoke?", ("smoke", "clear")).id
+    first = client.get(f"/tasks/{task}/map")
+    known = {"If-None-Match": first.headers["etag"]}
+    assert client.get(f"/tasks/{task}/map", headers=known).status_code == 304
+    say(project, task, chip_ids[0], "ada", "smoke")
+    assert client.get(f"/tasks/{task}/map", headers=known).status_code == 200
+    assert client.get("/tasks/none-such/map").status_code == 404
 
 
 def test_demo_is_for_an_empty_project(client: httpx.Client) -> None:

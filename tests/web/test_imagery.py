@@ -102,6 +102,20 @@ def test_link_of_worldview_is_understood(client: httpx.Client) -> None:
     assert any("Coastlines" in note for note in found["notes"])
 
 
+def test_polar_link_brings_its_projection(client: httpx.Client) -> None:
+    link = f"https://worldview.earthdata.nasa.gov/?p=antarctic&v=-900000,-900000,900000,900000&l={TERRA}&t=2020-01-16"
+    (order,) = estimate(client, worldview=link, zoom=2)["orders"]
+    assert (order["crs"], order["start"], order["end"]) == ("EPSG:3031", "2020-01-16T00:00:00Z", "2020-01-16T00:00:01Z")
+
+
+def test_limited_download_takes_less(client: httpx.Client) -> None:
+    asked = {"layers": [TERRA], "bbox": [-125, 37, -120, 41], "dates": "2020-08-16/2020-08-18", "zoom": 7}
+    whole, limited = estimate(client, **asked), estimate(client, **asked, limit=10)
+    assert limited["chips"] == 10 < whole["chips"]
+    assert limited["tiles"] < whole["tiles"]
+    assert limited["outlines"] == whole["outlines"]
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [

@@ -234,6 +234,20 @@ def test_a_check_comes_first_and_the_outlook_says_what_it_proves(
     assert f"at most {audit['result']['left_high']}" in audit["sentence"]
 
 
+def test_outlook_is_told_of_a_check_that_an_older_version_kept(
+    server: Server, client: httpx.Client, task: str, chip_ids: list[str]
+) -> None:
+    put(client, task, {chip_ids[0]: "yes"})
+    client.post(f"{task}/audits", json={"chips": 25})
+    rounds, name = server.project.records.rounds, task.rpartition("/")[2]
+    number, record = rounds.last(name, "audit")
+    assert record is not None
+    older = {field: value for field, value in record.items() if field != "known"}
+    assert rounds.add(name, "audit", number + 1, older)
+    put(client, task, dict.fromkeys(record["chips"], "no"))
+    assert get(client, f"{task}/outlook")["audit"]["complete"]
+
+
 def test_rounds_do_not_reorder_a_check(server: Server, client: httpx.Client, task: str, chip_ids: list[str]) -> None:
     put(client, task, dict.fromkeys(chip_ids[:4], "yes") | dict.fromkeys(chip_ids[4:8], "no"))
     client.post(f"{task}/audits", json={"chips": 25})

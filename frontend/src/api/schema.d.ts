@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/chips/ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List Ids
+         * @description The ids of chips by their numbers.
+         */
+        post: operations["list_ids_api_v1_chips_ids_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/chips/{chip}": {
         parameters: {
             query?: never;
@@ -224,6 +244,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/worldview/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read Worldview Link
+         * @description What a link shows, and what of it this project can search by.
+         */
+        post: operations["read_worldview_link_api_v1_worldview_read_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/examples/worldview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take Example
+         * @description Keep a picture of a part of what a link shows. It comes from the project's source, cut as its chips are.
+         */
+        post: operations["take_example_api_v1_examples_worldview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search/worldview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Search From Worldview
+         * @description Rank the chips by likeness to a part of what a link shows.
+         */
+        post: operations["search_from_worldview_api_v1_search_worldview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/map": {
         parameters: {
             query?: never;
@@ -236,10 +316,10 @@ export interface paths {
          * @description All chips of the project as arrays, for views of everything at once.
          *
          *     The answer is little-endian: four bytes with the length of what follows as JSON (`MapFacts` and `columns`), that JSON,
-         *     and the arrays. `columns` says of each its `name`, its `type` (`float64`, `float32` or `uint16`) and the `offset` of its
-         *     first byte from the beginning of the answer, a multiple of 8. Entry number n of every array is chip number n of
-         *     `GET /api/v1/chips`. `time` is in seconds since 1970 (UTC), `lon` and `lat` in degrees, `x` and `y` within -1..1; NaN is
-         *     unknown. `layer` and `folder` are positions in `layers` and `folders`, 65535 is none.
+         *     and the arrays. `columns` says of each its `name`, its `type` (`float64`, `float32`, `uint16` or `uint8`) and the
+         *     `offset` of its first byte from the beginning of the answer, a multiple of 8. Entry number n of every array is chip
+         *     number n of `GET /api/v1/chips`. `time` is in seconds since 1970 (UTC), `lon` and `lat` in degrees, `x` and `y` within
+         *     -1..1; NaN is unknown. `layer` and `folder` are positions in `layers` and `folders`, 65535 is none.
          */
         get: operations["show_map_api_v1_map_get"];
         put?: never;
@@ -262,6 +342,30 @@ export interface paths {
          * @description What the map of all chips is made of, without its arrays.
          */
         get: operations["describe_map_api_v1_map_info_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Label Map
+         * @description What was said in a task of every chip of the project, as arrays in the form of `GET /api/v1/map`.
+         *
+         *     `said` (`uint16`) is a position in `answers`, or 65535: nothing was said; 65534: nobody could tell; 65533: skipped, and
+         *     without an answer; 65532: people disagree; 65531: somebody else answered, and you, who label, shall not know what.
+         *     `mine` (`uint8`) is 1 where you are among those who said it.
+         */
+        get: operations["show_label_map_api_v1_tasks__task__map_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1186,6 +1290,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/pairings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Pairings
+         * @description Which extensions ask in my name, and codes that wait to be typed; an owner sees those of everybody.
+         */
+        get: operations["list_pairings_api_v1_pairings_get"];
+        put?: never;
+        /**
+         * Offer Pairing
+         * @description A code with which an extension may ask in my name, for ten minutes.
+         */
+        post: operations["offer_pairing_api_v1_pairings_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairings/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Claim Pairing
+         * @description Pair an extension. It needs no sign-in; wrong codes are counted as wrong tokens are.
+         */
+        post: operations["claim_pairing_api_v1_pairings_claim_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pairings/{pairing}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Pairing
+         * @description Let an extension ask no more, or take a code back: one of mine; an owner those of everybody.
+         */
+        delete: operations["revoke_pairing_api_v1_pairings__pairing__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1359,6 +1527,91 @@ export interface components {
             north: number;
         };
         /**
+         * Capture
+         * @description A part of what a link showed, kept as an example.
+         */
+        Capture: {
+            /**
+             * Id
+             * @description Of the example: GET /api/v1/examples/{id} is the picture.
+             */
+            id: string;
+            /** Layer */
+            layer: string;
+            /**
+             * Time
+             * Format: date-time
+             * @description Of the imagery.
+             */
+            time: string;
+            /** Crs */
+            crs: string;
+            /**
+             * Rectangle
+             * @description What the picture covers, in units of crs; the right edge may pass 180.
+             */
+            rectangle: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Box
+             * @description West, south, east, north in degrees.
+             */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * From
+             * @description Where the pixels are from.
+             * @default source
+             * @constant
+             */
+            from: "source";
+            /** Notes */
+            notes: string[];
+        };
+        /**
+         * CaptureAsked
+         * @description A part of what a link shows.
+         */
+        CaptureAsked: {
+            /**
+             * Permalink
+             * @example https://worldview.earthdata.nasa.gov/?v=-125,37,-120,41&l=Terra&t=2020-08-16
+             */
+            permalink: string;
+            /**
+             * Rectangle
+             * @description Left, bottom, right, top in units of the link's projection; by default the footprint of a chip in the middle of the view. Longitudes beyond 180 are those of the neighbouring day, as Worldview has it.
+             */
+            rectangle?: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Layer
+             * @description By default the topmost visible one that the project has chips of.
+             */
+            layer?: string | null;
+            /**
+             * Side
+             * @description Of a comparison; by default the one that is active.
+             */
+            side?: ("a" | "b") | null;
+        };
+        /**
          * Check
          * @description What a certified check proves so far.
          */
@@ -1424,12 +1677,33 @@ export interface components {
             chip: string;
         };
         /**
+         * ChipIds
+         * @description Ids in the order asked.
+         */
+        ChipIds: {
+            /** Ids */
+            ids: string[];
+        };
+        /**
+         * ChipNumbers
+         * @description Chips by their numbers in the project, e.g. those that somebody drew a line around on a map of all chips.
+         */
+        ChipNumbers: {
+            /** Numbers */
+            numbers: number[];
+        };
+        /**
          * ChipPage
          * @description Some chips of a longer list, in the order in which they came.
          */
         ChipPage: {
             /** Chips */
             chips: components["schemas"]["Chip"][];
+            /**
+             * Numbers
+             * @description The number of each in the project: the order in which they came, from 0.
+             */
+            numbers: number[];
             /**
              * Next
              * @description `start` of the next page; null when this is the last.
@@ -1459,6 +1733,24 @@ export interface components {
              * @description Its name or id, or the beginning of its id.
              */
             encoder: string;
+        };
+        /**
+         * Claim
+         * @description A code that somebody typed into the extension.
+         */
+        Claim: {
+            /**
+             * Code
+             * @example 7KQ4-WXHM
+             */
+            code: string;
+            /**
+             * Name
+             * Format: line
+             * @default
+             * @example Firefox on Ada's laptop
+             */
+            name: string;
         };
         /**
          * Coefficient
@@ -1590,6 +1882,11 @@ export interface components {
             /** Chips */
             chips: number;
             /**
+             * Left Out
+             * @description Chips with an answer that a split by place left out, at its borders.
+             */
+            left_out: number;
+            /**
              * Fingerprint
              * @description The same for datasets with the same chips, classes and splits; null for those of older versions.
              */
@@ -1705,6 +2002,11 @@ export interface components {
              * @default []
              */
             bands: string[];
+            /**
+             * Limit
+             * @description At most so many chips, spread over times and places: to try first. The same without it gets the rest.
+             */
+            limit?: number | null;
         };
         /**
          * Embed
@@ -1805,6 +2107,11 @@ export interface components {
              * @default []
              */
             classes: string[];
+            /**
+             * Several
+             * @default false
+             */
+            several: boolean;
         };
         /**
          * EncoderList
@@ -1968,6 +2275,11 @@ export interface components {
              * @default 0
              */
             seed: number;
+            /**
+             * Block Km
+             * @description Chips in blocks of this size stay on one side of a split by place; by default four times a chip. Where chips touch all over, those at the borders of the sides are left out.
+             */
+            block_km?: number | null;
         };
         /**
          * Failure
@@ -2058,6 +2370,8 @@ export interface components {
         FoundChip: {
             /** Chip */
             chip: string;
+            /** Number */
+            number: number;
             /** Score */
             score: number;
             /** Time */
@@ -2078,10 +2392,34 @@ export interface components {
             /** Chips */
             chips: components["schemas"]["Chip"][];
             /**
+             * Numbers
+             * @description The number of each in the project.
+             */
+            numbers: number[];
+            /**
              * Missing
              * @description Ids that are not in this project.
              */
             missing: string[];
+        };
+        /**
+         * FoundFromWorldview
+         * @description The ranked answer, and what it is by.
+         */
+        FoundFromWorldview: {
+            /** Hits */
+            hits: components["schemas"]["FoundChip"][];
+            /** Exact */
+            exact: boolean;
+            /** Searched */
+            searched: number;
+            /** Waiting */
+            waiting: number;
+            /** Encoder */
+            encoder: string;
+            /** Seconds */
+            seconds: number;
+            capture: components["schemas"]["Capture"];
         };
         /**
          * Goal
@@ -2520,6 +2858,17 @@ export interface components {
             days: number;
         };
         /**
+         * LinkAsked
+         * @description A link to NASA Worldview.
+         */
+        LinkAsked: {
+            /**
+             * Permalink
+             * @example https://worldview.earthdata.nasa.gov/?v=-125,37,-120,41&l=Terra&t=2020-08-16
+             */
+            permalink: string;
+        };
+        /**
          * MapFacts
          * @description What a map of all chips is made of.
          */
@@ -2712,7 +3061,7 @@ export interface components {
              * @enum {string}
              */
             kind: "import";
-            parameters: components["schemas"]["earthcurator__jobs__kinds__Import"];
+            parameters: components["schemas"]["earthcurator__jobs__kinds__imagery__Import"];
         };
         /**
          * NewInvite
@@ -2753,6 +3102,18 @@ export interface components {
             kind: "layout";
             /** @default {} */
             parameters: components["schemas"]["Layout"];
+        };
+        /**
+         * NewPairing
+         * @description What the extension may do at most, whatever the person may who asks.
+         */
+        NewPairing: {
+            /**
+             * Role
+             * @default curator
+             * @enum {string}
+             */
+            role: "viewer" | "annotator" | "curator";
         };
         /**
          * NewPerson
@@ -2865,6 +3226,29 @@ export interface components {
             round: components["schemas"]["Round"];
         };
         /**
+         * Offer
+         * @description A code to be typed into the extension. It works once.
+         */
+        Offer: {
+            /** Id */
+            id: string;
+            /**
+             * Code
+             * @description 8 of 23456789ABCDEFGHJKMNPQRSTVWXYZ; case, blanks and hyphens do not matter.
+             */
+            code: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "owner" | "curator" | "annotator" | "viewer";
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+        };
+        /**
          * Outcome
          * @description What became of an event: it was kept, or why not.
          */
@@ -2946,6 +3330,78 @@ export interface components {
                 string
             ];
             kappa: components["schemas"]["Coefficient"];
+        };
+        /**
+         * Paired
+         * @description What an extension needs from now on.
+         */
+        Paired: {
+            /**
+             * Token
+             * @description Send it as `Authorization: Bearer <token>`. It lets it look, search and label.
+             */
+            token: string;
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+            person: components["schemas"]["Person"];
+            project: components["schemas"]["PairedProject"];
+            /**
+             * Version
+             * @description Of the server.
+             */
+            version: string;
+        };
+        /**
+         * PairedProject
+         * @description The project that the extension now searches.
+         */
+        PairedProject: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * Pairing
+         * @description A program in a browser, such as the extension for Worldview, that asks in somebody's name.
+         */
+        Pairing: {
+            /** Id */
+            id: string;
+            /** Person */
+            person: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "owner" | "curator" | "annotator" | "viewer";
+            /** Name */
+            name: string;
+            /** Origin */
+            origin: string;
+            /** Claimed */
+            claimed: boolean;
+            /**
+             * Created
+             * Format: date-time
+             */
+            created: string;
+            /**
+             * Expires
+             * Format: date-time
+             */
+            expires: string;
+        };
+        /**
+         * Pairings
+         * @description Pairings, oldest first.
+         */
+        Pairings: {
+            /** Pairings */
+            pairings: components["schemas"]["Pairing"][];
         };
         /**
          * Person
@@ -3143,6 +3599,33 @@ export interface components {
             priority: number;
         };
         /**
+         * Reading
+         * @description What a link shows.
+         */
+        Reading: {
+            /** Layers */
+            layers: components["schemas"]["SeenLayer"][];
+            /** Layer */
+            layer: string | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /** Crs */
+            crs: string;
+            /** View */
+            view: [
+                number,
+                number,
+                number,
+                number
+            ];
+            footprint: components["schemas"]["Size"];
+            /** Notes */
+            notes: string[];
+        };
+        /**
          * Round
          * @description One turn of active learning, from whose record the same chips can be chosen again.
          */
@@ -3266,6 +3749,22 @@ export interface components {
             negatives: (components["schemas"]["ChipExample"] | components["schemas"]["PictureExample"])[];
         };
         /**
+         * SeenLayer
+         * @description A layer of a link, and what this project can do with it.
+         */
+        SeenLayer: {
+            /** Id */
+            id: string;
+            /** Title */
+            title: string;
+            /** Visible */
+            visible: boolean;
+            /** Known */
+            known: boolean;
+            /** Available */
+            available: boolean;
+        };
+        /**
          * Share
          * @description So many of so many.
          */
@@ -3312,6 +3811,16 @@ export interface components {
              * @example cur_...
              */
             token: string;
+        };
+        /**
+         * Size
+         * @description In units of a projection.
+         */
+        Size: {
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
         };
         /**
          * Speed
@@ -3604,10 +4113,81 @@ export interface components {
             note: string;
         };
         /**
+         * WorldviewQuery
+         * @description A search by a part of what a link shows, and by further examples.
+         */
+        WorldviewQuery: {
+            /**
+             * @default {
+             *       "dates": "",
+             *       "layers": [],
+             *       "folders": []
+             *     }
+             */
+            filter: components["schemas"]["Condition"];
+            /**
+             * K
+             * @description How many hits to return, at most.
+             * @default 50
+             */
+            k: number;
+            /**
+             * Collapse
+             * @description Hide hits at least this like a better one.
+             */
+            collapse?: number | null;
+            /**
+             * Diversity
+             * @description 0 ranks by score alone; towards 1, hits differ more.
+             * @default 0
+             */
+            diversity: number;
+            /**
+             * Encoder
+             * @description By default that of the project.
+             */
+            encoder?: string | null;
+            /**
+             * Permalink
+             * @example https://worldview.earthdata.nasa.gov/?v=-125,37,-120,41&l=Terra&t=2020-08-16
+             */
+            permalink: string;
+            /**
+             * Rectangle
+             * @description Left, bottom, right, top in units of the link's projection; by default the footprint of a chip in the middle of the view. Longitudes beyond 180 are those of the neighbouring day, as Worldview has it.
+             */
+            rectangle?: [
+                number,
+                number,
+                number,
+                number
+            ] | null;
+            /**
+             * Layer
+             * @description By default the topmost visible one that the project has chips of.
+             */
+            layer?: string | null;
+            /**
+             * Side
+             * @description Of a comparison; by default the one that is active.
+             */
+            side?: ("a" | "b") | null;
+            /**
+             * Positives
+             * @default []
+             */
+            positives: (components["schemas"]["ChipExample"] | components["schemas"]["PictureExample"])[];
+            /**
+             * Negatives
+             * @default []
+             */
+            negatives: (components["schemas"]["ChipExample"] | components["schemas"]["PictureExample"])[];
+        };
+        /**
          * Import
          * @description Bring in one file that was uploaded: a picture, a zip or tar archive, or a GeoTIFF scene.
          */
-        earthcurator__jobs__kinds__Import: {
+        earthcurator__jobs__kinds__imagery__Import: {
             /**
              * Upload
              * @description Id of the upload.
@@ -3777,6 +4357,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FoundChips"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_ids_api_v1_chips_ids_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChipNumbers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChipIds"];
                 };
             };
             /** @description Client Error */
@@ -4190,6 +4812,132 @@ export interface operations {
             };
         };
     };
+    read_worldview_link_api_v1_worldview_read_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LinkAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reading"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    take_example_api_v1_examples_worldview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaptureAsked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capture"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    search_from_worldview_api_v1_search_worldview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorldviewQuery"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundFromWorldview"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     show_map_api_v1_map_get: {
         parameters: {
             query?: never;
@@ -4252,6 +5000,54 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MapFacts"];
                 };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    show_label_map_api_v1_tasks__task__map_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The arrays, as said above. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Client Error */
             "4XX": {
@@ -6438,6 +7234,167 @@ export interface operations {
             path: {
                 /** @description An id, as the list shows it. */
                 token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_pairings_api_v1_pairings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pairings"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    offer_pairing_api_v1_pairings_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPairing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Offer"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    claim_pairing_api_v1_pairings_claim_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Claim"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Paired"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    revoke_pairing_api_v1_pairings__pairing__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description An id, as the list shows it. */
+                pairing: string;
             };
             cookie?: never;
         };

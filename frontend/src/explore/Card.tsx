@@ -1,11 +1,12 @@
 /** One chip in the grid: its picture, how alike it is, and what can be done with it. */
 import { ActionIcon, Skeleton } from "@mantine/core";
-import { IconCheck, IconMinus, IconPlus } from "@tabler/icons-react";
+import { IconCheck, IconMinus, IconPlus, IconUser } from "@tabler/icons-react";
 import { type MouseEvent, memo } from "react";
 import { thumbnailOf } from "../api/client";
 import { CHIP_DRAG } from "./examples";
 import classes from "./explore.module.css";
 import type { Item } from "./items";
+import type { Said } from "./labelMap";
 import type { Sign } from "./query";
 
 export interface CardProps {
@@ -13,6 +14,8 @@ export interface CardProps {
   index: number;
   size: number;
   selected: boolean;
+  said: Said | null;
+  color: string | undefined; // of what was said
   onOpen: (index: number, event: MouseEvent) => void;
   onSelect: (index: number, event: MouseEvent) => void;
   onExample: (chip: string, sign: Sign) => void;
@@ -20,7 +23,7 @@ export interface CardProps {
 
 export const CAPTION = 20;
 
-export const nameOf = (item: Item | undefined, index: number): string =>
+export const nameOf = (item: Item | undefined, said: Said | null, index: number): string =>
   item === undefined
     ? `Chip ${index + 1}, loading`
     : [
@@ -29,11 +32,13 @@ export const nameOf = (item: Item | undefined, index: number): string =>
         item.folder,
         item.time?.slice(0, 10),
         item.layer,
+        said && `${said.text}${said.mine ? "" : " by somebody else"}`,
       ]
         .filter(Boolean)
         .join(", ");
 
-export const Card = memo(function Card({ item, index, size, selected, onOpen, onSelect, onExample }: CardProps) {
+export const Card = memo(function Card(props: CardProps) {
+  const { item, index, size, selected, said, color, onOpen, onSelect, onExample } = props;
   if (!item) return <Skeleton height={size} radius="sm" animate={false} />;
   const roomy = size >= 104;
   return (
@@ -51,6 +56,13 @@ export const Card = memo(function Card({ item, index, size, selected, onOpen, on
         onClick={(event) => onOpen(index, event)}
       >
         <img src={thumbnailOf(item.id, size > 130 ? 256 : 128)} alt="" decoding="async" draggable={false} />
+        {said && (
+          <span className={classes.said} title={said.mine ? said.text : `${said.text}, by somebody else`}>
+            <span style={{ background: color }} data-none={!color || undefined} />
+            {roomy && <b>{said.text}</b>}
+            {!said.mine && <IconUser size={12} aria-hidden="true" />}
+          </span>
+        )}
       </div>
       <ActionIcon
         className={classes.check}

@@ -19,7 +19,12 @@ interface ChipDrawerProps {
 export function ChipDrawer({ chip, change, selection }: ChipDrawerProps) {
   const facts = useQuery({
     queryKey: ["chip", chip],
-    queryFn: ({ signal }) => get(api.GET("/api/v1/chips/{chip}", { params: { path: { chip: chip ?? "" } }, signal })),
+    queryFn: async ({ signal }) => {
+      const found = await get(api.POST("/api/v1/chips/query", { body: { ids: [chip ?? ""] }, signal }));
+      const [facts, number] = [found.chips[0], found.numbers[0]];
+      if (!facts || number === undefined) throw new Error("This chip is not in the project.");
+      return { facts, number };
+    },
     enabled: chip !== null,
     staleTime: Number.POSITIVE_INFINITY, // a chip never changes
   });
@@ -34,14 +39,21 @@ export function ChipDrawer({ chip, change, selection }: ChipDrawerProps) {
     >
       {facts.isError && <Alert color="red" title={facts.error.message} />}
       {facts.isPending && chip !== null && <Loader aria-label="Loading" />}
-      {facts.data && <Facts chip={facts.data} change={change} selection={selection} />}
+      {facts.data && <Facts chip={facts.data.facts} number={facts.data.number} change={change} selection={selection} />}
     </Drawer>
   );
 }
 
-function Facts({ chip, change, selection }: { chip: Chip; change: Change; selection: Selection }) {
+interface FactsProps {
+  chip: Chip;
+  number: number; // in the project
+  change: Change;
+  selection: Selection;
+}
+
+function Facts({ chip, number, change, selection }: FactsProps) {
   const example = (sign: Sign) => change((now) => ({ ...withExample(now, sign, { chip: chip.id }), chip: null }));
-  const selected = selection.has(chip.id);
+  const selected = selection.has(number);
   return (
     <Stack gap="md">
       <img className={classes.large} src={pictureOf(chip.id)} alt={`Chip ${chip.id.slice(0, 8)}`} />
@@ -62,7 +74,7 @@ function Facts({ chip, change, selection }: { chip: Chip; change: Change; select
           variant={selected ? "filled" : "default"}
           leftSection={<IconCheck size={16} />}
           aria-pressed={selected}
-          onClick={() => selection.toggle(chip.id)}
+          onClick={() => selection.toggle(number)}
         >
           {selected ? "Selected" : "Select"}
         </Button>

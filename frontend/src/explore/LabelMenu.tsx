@@ -2,15 +2,18 @@
 import { Button, Menu, ScrollArea } from "@mantine/core";
 import { IconChevronDown, IconTag } from "@tabler/icons-react";
 import type { Schemas } from "../api/client";
+import { ClassDot } from "../widgets/ClassDot";
+import { MOST_LABELLED } from "./labelling";
 
 interface LabelMenuProps {
   tasks: readonly Schemas["TaskState"][];
   busy: boolean;
+  count: number; // of chips
   onSay: (task: string, value: string | null) => void; // null: unsure
   onNew: (() => void) | null;
 }
 
-export function LabelMenu({ tasks, busy, onSay, onNew }: LabelMenuProps) {
+export function LabelMenu({ tasks, busy, count, onSay, onNew }: LabelMenuProps) {
   return (
     <Menu position="top-start" withinPortal shadow="md">
       <Menu.Target>
@@ -25,11 +28,18 @@ export function LabelMenu({ tasks, busy, onSay, onNew }: LabelMenuProps) {
       </Menu.Target>
       <Menu.Dropdown>
         <ScrollArea.Autosize mah={360} maw={320}>
-          {tasks.map(({ task }) => (
+          {count > MOST_LABELLED && (
+            <Menu.Label>At most {MOST_LABELLED.toLocaleString("en")} chips can be labelled at once.</Menu.Label>
+          )}
+          {(count > MOST_LABELLED ? [] : tasks).map(({ task }) => (
             <div key={task.id}>
               <Menu.Label>{task.question}</Menu.Label>
               {task.classes.map((name) => (
-                <Menu.Item key={name} onClick={() => onSay(task.id, name)}>
+                <Menu.Item
+                  key={name}
+                  leftSection={<ClassDot classes={task.classes} name={name} />}
+                  onClick={() => onSay(task.id, name)}
+                >
                   {name}
                 </Menu.Item>
               ))}

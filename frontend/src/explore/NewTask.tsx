@@ -4,23 +4,30 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { api, get } from "../api/client";
+import { count, many } from "../app/words";
 import { newId } from "./ids";
+import { idsOf } from "./items";
 
 interface NewTaskProps {
   opened: boolean;
   onClose: () => void;
-  chips: readonly string[];
+  chips: Uint32Array; // their numbers
 }
+
+const AT_ONCE = 10_000;
+
+const asked = async (numbers: Uint32Array) => (await idsOf(numbers)).map((chip) => ({ chip, priority: 0 }));
 
 export function NewTask({ opened, onClose, chips }: NewTaskProps) {
   const [question, setQuestion] = useState("");
   const [classes, setClasses] = useState<string[]>(["yes", "no"]);
   const [id, setId] = useState(newId); // sent again, the task is made once
+  const [done, setDone] = useState(0);
   const [, go] = useLocation();
   const queries = useQueryClient();
   const make = useMutation({
-    mutationFn: () =>
-      get(
+    mutationFn: async () => {
+      const made = await get(
         api.POST("/api/v1/tasks", {
           body: {
             id,
@@ -30,10 +37,19 @@ export function NewTask({ opened, onClose, chips }: NewTaskProps) {
             opinions: 1,
             guide: "",
             references: {},
-            chips: chips.map((chip) => ({ chip, priority: 0 })),
+            chips: await asked(chips.subarray(0, AT_ONCE)),
           },
         }),
-      ),
+      );
+      const path = { task: made.task.id };
+      for (let from = AT_ONCE; from < chips.length; from += AT_ONCE) {
+        setDone(from);
+        const more = await asked(chips.subarray(from, from + AT_ONCE));
+        await get(api.POST("/api/v1/tasks/{task}/chips", { params: { path }, body: { chips: more } }));
+      }
+      return made;
+    },
+    onMutate: () => setDone(0),
     onSuccess: ({ task }) => {
       queries.invalidateQueries({ queryKey: ["tasks"] });
       setId(newId()); // the next one is another
@@ -50,7 +66,11 @@ export function NewTask({ opened, onClose, chips }: NewTaskProps) {
         }}
       >
         <Stack>
-          <Text size="sm">{chips.length.toLocaleString()} chips will be asked about.</Text>
+          <Text size="sm" role="status">
+            {make.isPending && done > 0
+              ? `${count(done)} of ${many(chips.length, "chip")} are in the task…`
+              : `${many(chips.length, "chip")} will be asked about.`}
+          </Text>
           <TextInput
             label="Question"
             placeholder="Is there smoke?"

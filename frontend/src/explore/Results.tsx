@@ -1,20 +1,23 @@
 /** The grid of results, or of all chips when nothing is searched for. */
 import { Alert, Button, Center, Loader, Stack, Text } from "@mantine/core";
 import { type KeyboardEvent, type MouseEvent, useCallback, useRef, useState } from "react";
+import { classColor } from "../widgets/classColor";
 import { Grid } from "../widgets/Grid";
 import { CAPTION, Card, nameOf } from "./Card";
 import type { List } from "./items";
+import { type LabelMap, saidOf } from "./labelMap";
 import { type Change, filtered, type Query, type Sign, withExample } from "./query";
-import { MOST_SELECTED, type Selection } from "./selection";
+import type { Selection } from "./selection";
 
 interface ResultsProps {
   query: Query;
   change: Change;
   list: List;
   selection: Selection;
+  labels: LabelMap | null;
 }
 
-export function Results({ query, change, list, selection }: ResultsProps) {
+export function Results({ query, change, list, selection, labels }: ResultsProps) {
   const [active, setActive] = useState(0);
   const anchor = useRef(0);
 
@@ -22,9 +25,9 @@ export function Results({ query, change, list, selection }: ResultsProps) {
     const item = list.at(index);
     if (range) {
       const [first, last] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
-      selection.add(await list.ids(first, Math.min(last + 1, first + MOST_SELECTED)));
+      selection.add(await list.numbers(first, last + 1));
     } else if (item) {
-      selection.toggle(item.id);
+      selection.toggle(item.number);
       anchor.current = index;
     }
   };
@@ -57,10 +60,13 @@ export function Results({ query, change, list, selection }: ResultsProps) {
     else if (event.key === "+" && item) example(item.id, "like");
     else if (event.key === "-" && item) example(item.id, "unlike");
     else if (event.key === "Escape") selection.clear();
-    else if (event.key === "a" && command) void list.ids(0, MOST_SELECTED).then(selection.set);
+    else if (event.key === "a" && command) void list.numbers(0, list.total).then(selection.set);
     else return;
     event.preventDefault();
   };
+
+  const selected = (index: number) => selection.has(list.at(index)?.number ?? -1);
+  const said = (index: number) => saidOf(labels, list.at(index)?.number ?? -1);
 
   if (list.error && list.total === 0) return <Trouble error={list.error} retry={list.retry} />;
   if (list.loading)
@@ -79,18 +85,20 @@ export function Results({ query, change, list, selection }: ResultsProps) {
       multiselectable
       active={Math.min(active, list.total - 1)}
       onActive={setActive}
-      selected={(index) => selection.has(list.at(index)?.id ?? "")}
-      name={(index) => nameOf(list.at(index), index)}
+      selected={selected}
+      name={(index) => nameOf(list.at(index), said(index), index)}
       onKey={onKey}
       onRange={list.look}
       cell={(index, side) => {
-        const item = list.at(index);
+        const answer = said(index);
         return (
           <Card
-            item={item}
+            item={list.at(index)}
             index={index}
             size={side}
-            selected={item !== undefined && selection.has(item.id)}
+            selected={selected(index)}
+            said={answer}
+            color={answer?.name && labels ? classColor(labels.task.classes, answer.name) : undefined}
             onOpen={onOpen}
             onSelect={onSelect}
             onExample={onExample}

@@ -1,21 +1,22 @@
 /** What can be done with the selected chips: label all of them, make a task of them, search by them. */
 import { Button, Group, Paper, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, get } from "../api/client";
 import { tell } from "../app/tell";
 import { useMay } from "../app/who";
+import { count as inWords, many } from "../app/words";
 import classes from "./explore.module.css";
+import { idsOf } from "./items";
 import { LabelMenu } from "./LabelMenu";
 import { eventsFor, label, type Said, undoOf } from "./labelling";
+import { useTasks } from "./labelMap";
 import { NewTask } from "./NewTask";
 import type { Change } from "./query";
-import { MOST_SELECTED, type Selection } from "./selection";
+import type { Selection } from "./selection";
 
 const MOST_EXAMPLES = 50;
-const number = new Intl.NumberFormat();
-const chips = (count: number) => `${number.format(count)} ${count === 1 ? "chip" : "chips"}`;
+const chips = (count: number) => many(count, "chip");
 
 interface SelectionBarProps {
   selection: Selection;
@@ -29,26 +30,33 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
   const queries = useQueryClient();
   const [making, setMaking] = useState(false);
   const [done, setDone] = useState(0);
-  const tasks = useQuery({ queryKey: ["tasks"], queryFn: () => get(api.GET("/api/v1/tasks")), enabled: mayLabel });
+  const tasks = useTasks();
 
   const all = useMutation({ mutationFn: async () => onSelectAll?.() });
+  const like = useMutation({
+    mutationFn: () => idsOf(selection.numbers.subarray(0, MOST_EXAMPLES)),
+    onSuccess: (ids) => change({ like: ids.map((chip) => ({ chip })) }),
+  });
+  const renew = (task: string) => {
+    for (const queryKey of [["task", task], ["labels", task], ["tasks"]]) queries.invalidateQueries({ queryKey });
+  };
   const undo = useMutation({
     mutationFn: (said: Said) => label(said.task, undoOf(said), { addChips: false }),
     onSuccess: ({ task, kept }) => {
-      queries.invalidateQueries({ queryKey: ["task", task] });
+      renew(task);
       notifications.show({ id: `bulk ${task}`, title: "Taken back", message: `${chips(kept.length)} as before.` });
     },
   });
   const say = useMutation({
-    mutationFn: ({ task, value }: { task: string; value: string | null }) =>
-      label(task, eventsFor([...selection.ids], value === null ? "unsure" : "label", value === null ? [] : [value]), {
-        addChips: curator,
-        onProgress: setDone,
-      }),
+    mutationFn: async ({ task, value }: { task: string; value: string | null }) => {
+      const ids = await idsOf(selection.numbers);
+      const events = eventsFor(ids, value === null ? "unsure" : "label", value === null ? [] : [value]);
+      return label(task, events, { addChips: curator, onProgress: setDone });
+    },
     onMutate: () => setDone(0),
     onSuccess: (said, { value }) => {
-      queries.invalidateQueries({ queryKey: ["task", said.task] });
-      queries.invalidateQueries({ queryKey: ["tasks"] });
+      renew(said.task);
+      change({ task: said.task }, { replace: true }); // so that what was said is seen
       for (const reason of said.refused) tell(new Error(reason));
       if (said.kept.length > 0) confirm(said, value ?? "unsure");
     },
@@ -72,18 +80,16 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
       ),
     });
 
-  const count = selection.ids.size;
-  const ids = [...selection.ids];
+  const count = selection.numbers.length;
   return (
     <Paper component="section" withBorder className={classes.selection} aria-label="Selection">
       <Group gap={8}>
         <Text size="sm" role="status" fw={count ? 600 : 400} {...(count === 0 && { c: "dimmed" })}>
           {say.isPending
-            ? `Labelled ${number.format(done)} of ${chips(count)}…`
+            ? `Labelled ${inWords(done)} of ${chips(count)}…`
             : count
               ? `${chips(count)} selected`
               : "Nothing selected"}
-          {count === MOST_SELECTED && ", the most at once"}
         </Text>
         {onSelectAll && (
           <Button size="compact-sm" variant="subtle" loading={all.isPending} onClick={() => all.mutate()}>
@@ -97,20 +103,14 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
             </Button>
             {mayLabel && (
               <LabelMenu
-                tasks={tasks.data?.tasks ?? []}
+                tasks={tasks}
                 busy={say.isPending}
+                count={count}
                 onSay={(task, value) => say.mutate({ task, value })}
                 onNew={curator ? () => setMaking(true) : null}
               />
             )}
-            <Button
-              size="compact-sm"
-              variant="light"
-              onClick={() => {
-                const like = ids.slice(0, MOST_EXAMPLES).map((chip) => ({ chip }));
-                change((now) => ({ ...now, like, unlike: now.unlike }));
-              }}
-            >
+            <Button size="compact-sm" variant="light" loading={like.isPending} onClick={() => like.mutate()}>
               More like these
             </Button>
             {curator && (
@@ -121,7 +121,7 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
           </>
         )}
       </Group>
-      <NewTask opened={making} onClose={() => setMaking(false)} chips={ids} />
+      <NewTask opened={making} onClose={() => setMaking(false)} chips={selection.numbers} />
     </Paper>
   );
 }

@@ -1,15 +1,16 @@
 /** The views of all chips at once: what is alike, where, and when. They show and change the same query and selection. */
 import { Alert, Group, Loader, Select, Text, useComputedColorScheme } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { thumbnailOf } from "../api/client";
-import { CATEGORIES, type Coloring, cssOf, paint, rampCss } from "./colors";
+import { COLORS, colorAt } from "../widgets/classColor";
+import { COLORINGS, type Coloring, paint, rampCss, span } from "./colors";
 import classes from "./explore.module.css";
 import { idsOf, type List } from "./items";
-import { instants, type MapData, passing, useMapData } from "./mapData";
-import { knownNumber, learn, useNumbers } from "./numbers";
-import { type Change, filtered, type Query, type View } from "./query";
-import { MOST_SELECTED, type Selection } from "./selection";
+import type { LabelMap } from "./labelMap";
+import { type MapData, passingQuery, WHOLE_MAP } from "./mapData";
+import { type Change, type Query, type View } from "./query";
+import type { Selection } from "./selection";
 
 const Scatter = lazy(() => import("../widgets/Scatter"));
 const WorldMap = lazy(() => import("../widgets/WorldMap"));
@@ -20,23 +21,24 @@ interface ViewsProps {
   change: Change;
   list: List;
   selection: Selection;
+  labels: LabelMap | null;
+  demo: MapData | null; // instead of that of the project
   shown: readonly View[];
 }
 
-export function useViews({ query, change, list, selection, shown }: ViewsProps): Partial<Record<View, ReactNode>> {
-  const map = useMapData(shown.length > 0);
-  const numbers = useNumbers(map.data, shown.length > 0 && (list.hits !== null || selection.ids.size > 0));
+export function useViews({ demo, shown, ...props }: ViewsProps): Partial<Record<View, ReactNode>> {
+  const map = useQuery({ ...WHOLE_MAP, enabled: shown.length > 0 && !demo });
+  const data = demo ?? map.data;
   if (shown.length === 0) return {};
   const wrap = (view: View, content: (map: MapData) => ReactNode): ReactNode => {
-    if (map.error) return <Alert color="red" title={map.error.message} />;
-    if (!map.data) return <Loader m="md" aria-label="Loading" />;
-    return (
-      <Suspense key={view} fallback={<Loader m="md" aria-label="Loading" />}>
-        {content(map.data)}
-      </Suspense>
-    );
+    if (data)
+      return (
+        <Suspense key={view} fallback={<Loader m="md" aria-label="Loading" />}>
+          {content(data)}
+        </Suspense>
+      );
+    return map.error ? <Alert color="red" title={map.error.message} /> : <Loader m="md" aria-label="Loading" />;
   };
-  const props = { query, change, list, selection, numbers };
   const views: Partial<Record<View, ReactNode>> = {};
   for (const view of shown)
     views[view] = wrap(view, (data) =>
@@ -45,64 +47,56 @@ export function useViews({ query, change, list, selection, shown }: ViewsProps):
   return views;
 }
 
-type PartProps = Omit<ViewsProps, "shown"> & { map: MapData; numbers: ReadonlyMap<string, number> | null };
+type PartProps = Omit<ViewsProps, "shown" | "demo"> & { map: MapData };
 
 function When({ query, change, list, map }: PartProps) {
   // What passes the other filters: the bars say which dates would show something.
-  const elsewise = useMemo(
-    () => passing(map, { ...query, start: Number.NEGATIVE_INFINITY, end: Number.POSITIVE_INFINITY }),
-    [map, query],
-  );
+  const elsewise = useMemo(() => passingQuery(map, { ...query, dates: "" }), [map, query]);
   const front = useMemo(
     () =>
       list.hits
         ? Float64Array.from(list.hits, ({ time }) => (time ? Date.parse(time) : Number.NaN))
-        : filtered({ ...query, dates: "" })
-          ? map.time.filter((_, chip) => elsewise[chip])
-          : null,
-    [list.hits, query, map, elsewise],
+        : elsewise && map.time.filter((_, chip) => elsewise[chip]),
+    [list.hits, map, elsewise],
   );
   return <Timeline times={map.time} front={front} dates={query.dates} onDates={(dates) => change({ dates })} />;
 }
 
-function Clouds({ query, change, list, selection, map, numbers, view }: PartProps & { view: "likeness" | "world" }) {
-  const queries = useQueryClient();
+function Clouds({ query, change, list, selection, labels, map, view }: PartProps & { view: "likeness" | "world" }) {
   const dark = useComputedColorScheme("light") === "dark";
-  const coloring = coloringOf(query.color);
+  const coloring = COLORINGS.find((one) => one === query.color) ?? "plain";
   const { box, dates, layers, folders } = query;
-  const pass = useMemo(() => {
-    if (!filtered({ ...query, box, dates, layers, folders })) return null;
-    const [start, end] = instants(dates);
-    return passing(map, { box, start, end, layers, folders });
-  }, [map, query, box, dates, layers, folders]);
-  const hits = useMemo(() => scores(list.hits, numbers), [list.hits, numbers]);
-  const selected = useMemo(
-    () => [...selection.ids].flatMap((id) => numbers?.get(id) ?? knownNumber(id) ?? []),
-    [selection.ids, numbers],
-  );
+  const pass = useMemo(() => passingQuery(map, { box, dates, layers, folders }), [map, box, dates, layers, folders]);
+  const hits = useMemo(() => scores(list.hits), [list.hits]);
+  const { numbers: selected } = selection;
   const painted = useMemo(
-    () => paint(map, coloring, { passing: pass, hits, selected }, dark),
-    [map, coloring, pass, hits, selected, dark],
+    () =>
+      paint(map, coloring, labels, { passing: pass, hits, selected: selected.filter((one) => one < map.chips) }, dark),
+    [map, coloring, labels, pass, hits, selected, dark],
   );
   const open = async (point: number) => {
-    const [chip] = await idsOf(queries, [point]);
+    const [chip] = await idsOf(Uint32Array.of(point));
     if (chip) change({ chip });
   };
-  const select = async (points: Uint32Array, how: "replace" | "add" = "replace") => {
-    const chosen = points.subarray(0, MOST_SELECTED);
-    const ids = await idsOf(queries, chosen);
-    learn(ids, chosen);
-    if (how === "add") selection.add(ids);
-    else selection.set(ids);
-  };
+  const select = (points: Uint32Array, how: "replace" | "add" = "replace") =>
+    how === "add" ? selection.add(points) : selection.set(points);
+  const legend = (
+    <Legend
+      map={map}
+      labels={labels}
+      coloring={coloring}
+      searched={list.hits !== null}
+      selected={selected.length > 0}
+      dark={dark}
+      onColor={(color) => change({ color }, { replace: true })}
+    />
+  );
   if (view === "likeness") {
     if (map.method === "none")
       return <Text c="dimmed">The chips have no vectors yet. Make them under “Encoders”, and this map appears.</Text>;
     return (
       <Scatter
-        legend={
-          <Legend map={map} coloring={coloring} searched={list.hits !== null} onColor={(color) => change({ color })} />
-        }
+        legend={legend}
         x={map.x}
         y={map.y}
         colors={painted.colors}
@@ -128,35 +122,38 @@ function Clouds({ query, change, list, selection, map, numbers, view }: PartProp
       onBox={(box) => change({ box })}
       onOpen={open}
       onSelect={select}
-      pictures={async (points) => (await idsOf(queries, points)).map((chip) => thumbnailOf(chip, 64))}
+      pictures={async (points) => (await idsOf(Uint32Array.from(points))).map((chip) => thumbnailOf(chip, 64))}
     />
   );
 }
 
-const coloringOf = (color: string): Coloring => (color === "layer" || color === "folder" ? color : "plain");
-
 /** Scores from 0 to 1 within what was found, by chip number. */
-function scores(found: List["hits"], numbers: ReadonlyMap<string, number> | null): Map<number, number> | null {
+function scores(found: List["hits"]): Map<number, number> | null {
   if (!found) return null;
   const marked = new Map<number, number>();
   const values = found.map(({ score }) => score ?? 0);
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  for (const hit of found) {
-    const number = hit.number ?? numbers?.get(hit.id);
-    if (number !== undefined) marked.set(number, high > low ? ((hit.score ?? 0) - low) / (high - low) : 1);
-  }
+  for (const { number, score } of found) marked.set(number, high > low ? ((score ?? 0) - low) / (high - low) : 1);
   return marked;
 }
 
 interface LegendProps {
   map: MapData;
+  labels: LabelMap | null;
   coloring: Coloring;
   searched: boolean;
+  selected: boolean; // whether anything is
+  dark: boolean;
   onColor: (color: string) => void;
 }
 
-function Legend({ map, coloring, searched, onColor }: LegendProps) {
-  const names = coloring === "plain" ? [] : coloring === "layer" ? map.layers : map.folders;
+const day = (time: number) => new Date(time).toISOString().slice(0, 10);
+
+function Legend({ map, labels, coloring, searched, selected, dark, onColor }: LegendProps) {
+  const names = { plain: [], date: [], label: labels?.task.classes ?? [], layer: map.layers, folder: map.folders }[
+    coloring
+  ];
+  const dates = coloring === "date" ? span(map.time) : null;
   return (
     <Group gap={8}>
       <Select
@@ -168,22 +165,37 @@ function Legend({ map, coloring, searched, onColor }: LegendProps) {
         onChange={(value) => onColor(value === "plain" ? "" : (value ?? ""))}
         data={[
           { value: "plain", label: searched ? "Colour: likeness" : "Colour: none" },
+          ...(labels ? [{ value: "label", label: "Colour: label" }] : []),
           ...(map.layers.length ? [{ value: "layer", label: "Colour: layer" }] : []),
           ...(map.folders.length ? [{ value: "folder", label: "Colour: folder" }] : []),
+          ...(map.dated ? [{ value: "date", label: "Colour: date" }] : []),
         ]}
       />
-      {searched && coloring === "plain" && (
-        <Text size="xs" className={classes.ramp}>
-          less <span style={{ background: rampCss }} /> more alike
-        </Text>
-      )}
-      {names.slice(0, CATEGORIES.length).map((name, at) => (
-        <Text key={name} size="xs" className={classes.key}>
-          <span style={{ background: cssOf(CATEGORIES[at] ?? [0, 0, 0]) }} />
-          {name}
-        </Text>
+      {searched && coloring === "plain" && <Ramp dark={dark} from="less" to="more alike" />}
+      {dates && <Ramp dark={dark} from={day(dates[0])} to={day(dates[1])} />}
+      {names.slice(0, COLORS).map((name, at) => (
+        <Key key={name} name={name} color={colorAt(at)} />
       ))}
-      {names.length > CATEGORIES.length && <Text size="xs">and {names.length - CATEGORIES.length} more</Text>}
+      {names.length > COLORS && <Text size="xs">and {names.length - COLORS} more, in the same colours again</Text>}
+      {coloring === "label" && <Key name="no class" color="light-dark(rgb(110 110 110), rgb(160 160 160))" />}
+      {selected && <Key name="selected" color="light-dark(rgb(20 20 20), white)" />}
     </Group>
+  );
+}
+
+function Ramp({ dark, from, to }: { dark: boolean; from: string; to: string }) {
+  return (
+    <Text size="xs" className={classes.ramp}>
+      {from} <span style={{ background: rampCss(dark) }} /> {to}
+    </Text>
+  );
+}
+
+function Key({ name, color }: { name: string; color: string }) {
+  return (
+    <Text size="xs" className={classes.key}>
+      <span style={{ background: color }} />
+      {name}
+    </Text>
   );
 }

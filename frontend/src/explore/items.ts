@@ -1,8 +1,10 @@
 /** The list that the grid shows: the hits of a search, or all chips page by page. Both look the same from outside. */
-import { keepPreviousData, type QueryClient, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { api, get, type Schemas } from "../api/client";
+import { numbersOf, passingQuery, WHOLE_MAP } from "./mapData";
 import { filtered, filterOf, listFilter, type Query } from "./query";
+import { range } from "./selection";
 
 export interface Item {
   id: string;
@@ -11,13 +13,13 @@ export interface Item {
   layer: string | null;
   folder: string | null;
   center: readonly [number, number] | null;
-  number: number | null; // of the chip in the project, when known
+  number: number; // of the chip in the project
 }
 
 export interface List {
   total: number;
   at: (index: number) => Item | undefined; // undefined: not here yet
-  ids: (first: number, last: number) => Promise<string[]>;
+  numbers: (first: number, last: number) => Promise<Uint32Array>; // of a stretch of it, ascending
   look: (first: number, last: number) => void; // what is in view now
   hits: readonly Item[] | null; // null when nothing was searched for
   found: Found | null;
@@ -30,7 +32,7 @@ export interface List {
 export const PAGE = 100;
 
 /** A place as the client reads it: a list of numbers, where the description of the API says two. */
-type Hit = Omit<Schemas["FoundChip"], "center"> & { center: readonly number[] | null; number?: number | null };
+type Hit = Omit<Schemas["FoundChip"], "center"> & { center: readonly number[] | null };
 type Found = Omit<Schemas["Found"], "hits"> & { hits: readonly Hit[] };
 
 export function useList(query: Query): List {
@@ -61,7 +63,7 @@ function useSearch(query: Query, enabled: boolean): List {
   return {
     total: hits.length,
     at: (index) => hits[index],
-    ids: async (first, last) => hits.slice(first, last).map((item) => item.id),
+    numbers: async (first, last) => Uint32Array.from(hits.slice(first, last), ({ number }) => number).sort(),
     look: () => {},
     hits,
     found: answer.data ?? null,
@@ -75,23 +77,28 @@ function useSearch(query: Query, enabled: boolean): List {
 function useBrowse(query: Query, enabled: boolean): List {
   const queries = useQueryClient();
   const filter = listFilter(query);
-  const whole = !filtered(query);
-  const [range, setRange] = useState<[number, number]>([0, 1]);
+  const [inView, setInView] = useState<[number, number]>([0, 1]);
   const pages = [];
-  for (let page = Math.floor(range[0] / PAGE); page * PAGE < Math.max(range[1], 1); page++) pages.push(page);
+  for (let page = Math.floor(inView[0] / PAGE); page * PAGE < Math.max(inView[1], 1); page++) pages.push(page);
   const first = useQuery({ ...pageOf(filter, 0), enabled, placeholderData: keepPreviousData });
   const answers = useQueries({ queries: pages.map((page) => ({ ...pageOf(filter, page), enabled })) });
-  const here = new Map(pages.map((page, at) => [page, answers[at]?.data?.chips]));
-  if (first.data) here.set(0, first.data.chips);
+  const here = new Map(pages.map((page, at) => [page, answers[at]?.data]));
+  if (first.data) here.set(0, first.data);
   const item = (index: number): Item | undefined => {
-    const chip = here.get(Math.floor(index / PAGE))?.[index % PAGE];
-    return chip && itemOfChip(chip, whole ? index : null);
+    const page = here.get(Math.floor(index / PAGE));
+    const [chip, number] = [page?.chips[index % PAGE], page?.numbers[index % PAGE]];
+    return chip && number !== undefined ? itemOfChip(chip, number) : undefined;
   };
-  const look = useCallback((from: number, to: number) => setRange([from, to]), []);
+  const numbers = async (from: number, to: number) => {
+    if (!filtered(query)) return range(from, Math.min(to, first.data?.total ?? 0));
+    const map = await queries.fetchQuery(WHOLE_MAP);
+    return numbersOf(passingQuery(map, query) ?? new Uint8Array(map.chips).fill(1)).slice(from, to);
+  };
+  const look = useCallback((from: number, to: number) => setInView([from, to]), []);
   return {
     total: first.data?.total ?? 0,
     at: item,
-    ids: (from, to) => idsBetween(queries, filter, from, to),
+    numbers,
     look,
     hits: null,
     found: null,
@@ -104,35 +111,23 @@ function useBrowse(query: Query, enabled: boolean): List {
 
 type ListFilter = ReturnType<typeof listFilter>;
 
-export const pageOf = (filter: ListFilter, page: number, limit = PAGE) => ({
-  queryKey: ["chips", "list", filter, limit, page],
+export const pageOf = (filter: ListFilter, page: number) => ({
+  queryKey: ["chips", "list", filter, page],
   queryFn: ({ signal }: { signal: AbortSignal }) =>
-    get(api.GET("/api/v1/chips", { params: { query: { start: page * limit, limit, ...filter } }, signal })),
+    get(api.GET("/api/v1/chips", { params: { query: { start: page * PAGE, limit: PAGE, ...filter } }, signal })),
   staleTime: 30_000,
 });
 
-/** The ids of a stretch of the list, a thousand a request. */
-export async function idsBetween(
-  queries: QueryClient,
-  filter: ListFilter,
-  from: number,
-  to: number,
-): Promise<string[]> {
-  const ids: string[] = [];
-  for (let page = Math.floor(from / 1000); page * 1000 < to; page++) {
-    const { chips } = await queries.fetchQuery(pageOf(filter, page, 1000));
-    ids.push(...chips.slice(Math.max(0, from - page * 1000), Math.max(0, to - page * 1000)).map((chip) => chip.id));
-  }
-  return ids;
-}
+const IDS_AT_ONCE = 10_000;
 
 /** The ids of chips by their numbers, in the same order. */
-export async function idsOf(queries: QueryClient, numbers: ArrayLike<number>): Promise<string[]> {
-  const wanted = Array.from(numbers);
-  const pages = new Map<number, Schemas["Chip"][]>();
-  for (const page of new Set(wanted.map((number) => Math.floor(number / 1000))))
-    pages.set(page, (await queries.fetchQuery(pageOf({}, page, 1000))).chips);
-  return wanted.flatMap((number) => pages.get(Math.floor(number / 1000))?.[number % 1000]?.id ?? []);
+export async function idsOf(numbers: Uint32Array): Promise<string[]> {
+  const ids: string[] = [];
+  for (let from = 0; from < numbers.length; from += IDS_AT_ONCE) {
+    const some = [...numbers.subarray(from, from + IDS_AT_ONCE)];
+    ids.push(...(await get(api.POST("/api/v1/chips/ids", { body: { numbers: some } }))).ids);
+  }
+  return ids;
 }
 
 const itemOfHit = ({ chip, score, time, layer, center, number }: Hit): Item => ({
@@ -142,10 +137,10 @@ const itemOfHit = ({ chip, score, time, layer, center, number }: Hit): Item => (
   layer,
   folder: null,
   center: center as [number, number] | null,
-  number: number ?? null,
+  number,
 });
 
-export const itemOfChip = (chip: Schemas["Chip"], number: number | null): Item => ({
+export const itemOfChip = (chip: Schemas["Chip"], number: number): Item => ({
   id: chip.id,
   score: null,
   time: chip.time ?? null,

@@ -4,6 +4,9 @@ import { newId } from "./ids";
 
 type Event = Schemas["Event"];
 
+/** Beyond that it would take minutes; a task of the chips, and its model, get there sooner. */
+export const MOST_LABELLED = 100_000;
+
 const AT_ONCE = 100; // events that one request takes
 const CHIPS_AT_ONCE = 2000;
 

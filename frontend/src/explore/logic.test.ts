@@ -1,19 +1,29 @@
 import { describe, expect, it } from "vitest";
 import { centerOf } from "./items";
 import { eventsFor, pieces, undoOf } from "./labelling";
-import { MOST_SELECTED, toggled, united } from "./selection";
+import { numbersOf } from "./mapData";
+import { holds, range, toggled, united } from "./selection";
 
 describe("the selection", () => {
-  it("takes the first ten thousand", () => {
-    const many = united(
-      new Set(),
-      Array.from({ length: MOST_SELECTED + 5 }, (_, at) => String(at)),
-    );
-    expect(many.size).toBe(MOST_SELECTED);
+  it("unites, each chip once and in order", () => {
+    expect([...united(Uint32Array.of(1, 4, 9), Uint32Array.of(0, 4, 5, 12))]).toEqual([0, 1, 4, 5, 9, 12]);
+    expect([...united(new Uint32Array(), Uint32Array.of(3))]).toEqual([3]);
   });
-  it("toggles", () => {
-    expect([...toggled(new Set(["a"]), "b")]).toEqual(["a", "b"]);
-    expect([...toggled(new Set(["a"]), "a")]).toEqual([]);
+  it("toggles, and knows what it holds", () => {
+    expect([...toggled(Uint32Array.of(2, 7), 5)]).toEqual([2, 5, 7]);
+    expect([...toggled(Uint32Array.of(2, 7), 7)]).toEqual([2]);
+    expect([1, 2, 7, 8, -1].map((number) => holds(Uint32Array.of(2, 7), number))).toEqual([
+      false,
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+  it("takes stretches, and what passes a filter", () => {
+    expect([...range(2, 5)]).toEqual([2, 3, 4]);
+    expect([...range(5, 2)]).toEqual([]);
+    expect([...numbersOf(Uint8Array.of(0, 1, 0, 1))]).toEqual([1, 3]);
   });
 });
 

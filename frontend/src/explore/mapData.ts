@@ -1,6 +1,6 @@
 /** All chips as arrays, for the views of everything at once: one binary answer, read without parsing. */
-import { useQuery } from "@tanstack/react-query";
 import { BASE, faultOf } from "../api/client";
+import { filtered, type Query } from "./query";
 
 export interface MapData {
   chips: number;
@@ -31,37 +31,49 @@ interface Column {
 }
 
 /** Four bytes of length, JSON of that length, then the arrays where the JSON says they begin. */
-export function decode(content: ArrayBuffer): MapData {
+export function readArrays(content: ArrayBuffer) {
   const length = new DataView(content).getUint32(0, true);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(content, 4, length)));
   const columns = new Map<string, Column>(head.columns.map((column: Column) => [column.name, column]));
   const at = (name: string) => columns.get(name)?.offset ?? 0;
-  const floats = (name: string) => new Float32Array(content, at(name), head.chips);
-  const names = (name: string) => new Uint16Array(content, at(name), head.chips);
+  return {
+    head,
+    doubles: (name: string) => new Float64Array(content, at(name), head.chips),
+    floats: (name: string) => new Float32Array(content, at(name), head.chips),
+    words: (name: string) => new Uint16Array(content, at(name), head.chips),
+    bytes: (name: string) => new Uint8Array(content, at(name), head.chips),
+  };
+}
+
+export function decode(content: ArrayBuffer): MapData {
+  const { head, doubles, floats, words } = readArrays(content);
   return {
     ...head,
     x: floats("x"),
     y: floats("y"),
     lon: floats("lon"),
     lat: floats("lat"),
-    time: new Float64Array(content, at("time"), head.chips).map((seconds) => seconds * 1000),
-    layer: names("layer"),
-    folder: names("folder"),
+    time: doubles("time").map((seconds) => seconds * 1000),
+    layer: words("layer"),
+    folder: words("folder"),
   };
 }
 
-export const useMapData = (enabled: boolean) =>
-  useQuery({
-    queryKey: ["map"],
-    queryFn: async ({ signal }) => {
-      const response = await fetch(`${BASE}api/v1/map`, { signal });
-      if (!response.ok) throw await faultOf(response);
-      return decode(await response.arrayBuffer());
-    },
-    enabled,
-    staleTime: 60_000,
-    structuralSharing: false, // the arrays are large, and never changed in place
-  });
+async function fetchBinary(path: string, signal: AbortSignal): Promise<ArrayBuffer> {
+  const response = await fetch(`${BASE}${path}`, { signal });
+  if (!response.ok) throw await faultOf(response);
+  return response.arrayBuffer();
+}
+
+export const fetchArrays = async (path: string, signal: AbortSignal) => readArrays(await fetchBinary(path, signal));
+
+/** The map of all chips, for `useQuery` and `fetchQuery`. */
+export const WHOLE_MAP = {
+  queryKey: ["map"],
+  queryFn: async ({ signal }: { signal: AbortSignal }) => decode(await fetchBinary("api/v1/map", signal)),
+  staleTime: 60_000,
+  structuralSharing: false, // the arrays are large, and never changed in place
+};
 
 /** Which chips pass the filter, as the server decides it: a value that is unknown passes no condition on it. */
 export function passing(
@@ -92,6 +104,21 @@ export function passing(
 function holds([west = 0, south = 0, east = 0, north = 0]: readonly number[], lon: number, lat: number): boolean {
   if (!(lat >= south && lat <= north)) return false;
   return west <= east ? lon >= west && lon <= east : lon >= west || lon <= east;
+}
+
+/** As `passing`, by what the address says; null: all pass. */
+export function passingQuery(map: MapData, query: Pick<Query, "box" | "dates" | "layers" | "folders">) {
+  if (!filtered(query)) return null;
+  const [start, end] = instants(query.dates);
+  return passing(map, { ...query, start, end });
+}
+
+/** The numbers of the chips that pass, ascending. */
+export function numbersOf(pass: Uint8Array): Uint32Array {
+  const numbers = new Uint32Array(pass.length);
+  let count = 0;
+  for (let chip = 0; chip < pass.length; chip++) if (pass[chip]) numbers[count++] = chip;
+  return numbers.slice(0, count);
 }
 
 /** The instants that a filter like `2020-08/2020-10` covers; -∞ to ∞ when it is empty. */

@@ -18,6 +18,7 @@ describe("the address", () => {
       most: 2000,
       views: ["likeness", "time"],
       color: "layer",
+      task: "t1",
       projection: "3413",
       size: 96,
       chip: "c",

@@ -23,6 +23,7 @@ export interface Query {
   most: number;
   views: readonly View[];
   color: string;
+  task: string; // whose labels are shown: an id, "none", or "" for the newest
   projection: Projection;
   size: number;
   chip: string | null;
@@ -74,6 +75,7 @@ export function read(params: URLSearchParams): Query {
     most: Math.round(number(params.get("most"), 1, MOST, FEWEST)),
     views: views === null ? [] : VIEWS.filter((view) => views.split(",").includes(view)),
     color: params.get("color") ?? "",
+    task: params.get("task") ?? "",
     projection: projection ?? "4326",
     size: Math.round(number(params.get("size"), SIZES.least, SIZES.most, SIZES.usual)),
     chip: params.get("chip"),
@@ -96,6 +98,7 @@ export function write(query: Query): URLSearchParams {
   set("most", query.most, FEWEST);
   set("views", query.views.join(","), "");
   set("color", query.color, "");
+  set("task", query.task, "");
   set("projection", query.projection, "4326");
   set("size", query.size, SIZES.usual);
   set("chip", query.chip, null);
@@ -117,7 +120,7 @@ export const listFilter = ({ box, dates, layers, folders }: Query) => ({
   ...(folders.length > 0 && { folder: [...folders] }),
 });
 
-export const filtered = ({ box, dates, layers, folders }: Query) =>
+export const filtered = ({ box, dates, layers, folders }: Pick<Query, "box" | "dates" | "layers" | "folders">) =>
   box !== null || dates !== "" || layers.length > 0 || folders.length > 0;
 
 /** With one more example; one that was on the other side changes sides. */

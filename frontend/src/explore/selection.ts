@@ -1,46 +1,65 @@
-/** Which chips are selected: one set for all views. Lives as long as the screen; too large for an address. */
+/** Which chips are selected: one set for all views. Lives as long as the screen; too large for an address.
+ *
+ * Chips are known by their numbers in the project, in ascending order: a million of them are four megabytes, and ids
+ * are asked for when something is done with them. */
 import { useMemo, useState } from "react";
 
 export interface Selection {
-  readonly ids: ReadonlySet<string>;
-  has: (id: string) => boolean;
-  toggle: (id: string) => void;
-  set: (ids: Iterable<string>) => void;
-  add: (ids: Iterable<string>) => void;
+  readonly numbers: Uint32Array;
+  has: (number: number) => boolean;
+  toggle: (number: number) => void;
+  set: (numbers: Uint32Array) => void; // ascending, each once
+  add: (numbers: Uint32Array) => void;
   clear: () => void;
 }
 
-export const MOST_SELECTED = 10_000;
+const NONE = new Uint32Array();
 
-/** At most so many, the first ones. */
-export function united(before: ReadonlySet<string>, ids: Iterable<string>): ReadonlySet<string> {
-  const all = new Set(before);
-  for (const id of ids) {
-    if (all.size >= MOST_SELECTED) break;
-    all.add(id);
+/** Where a number is, or would be. */
+function placeIn(numbers: Uint32Array, number: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] as number) < number) low = middle + 1;
+    else high = middle;
   }
-  return all;
+  return low;
 }
 
-export function toggled(before: ReadonlySet<string>, id: string): ReadonlySet<string> {
-  const next = new Set(before);
-  if (!next.delete(id)) next.add(id);
-  return next;
+export const holds = (numbers: Uint32Array, number: number): boolean => numbers[placeIn(numbers, number)] === number;
+
+/** What is in one of two ascending lists, each once. */
+export function united(one: Uint32Array, other: Uint32Array): Uint32Array {
+  const all = new Uint32Array(one.length + other.length);
+  let [count, left, right] = [0, 0, 0];
+  while (left < one.length || right < other.length) {
+    const [a = Number.POSITIVE_INFINITY, b = Number.POSITIVE_INFINITY] = [one[left], other[right]];
+    if (a <= b) left++;
+    if (b <= a) right++;
+    all[count++] = Math.min(a, b);
+  }
+  return all.slice(0, count);
 }
 
-const NONE: ReadonlySet<string> = new Set();
+export function toggled(numbers: Uint32Array, number: number): Uint32Array {
+  return holds(numbers, number) ? numbers.filter((one) => one !== number) : united(numbers, Uint32Array.of(number));
+}
+
+/** The numbers from `first` up to, and without, `last`. */
+export const range = (first: number, last: number): Uint32Array =>
+  Uint32Array.from({ length: Math.max(0, last - first) }, (_, step) => first + step);
 
 export function useSelection(): Selection {
-  const [ids, setIds] = useState(NONE);
+  const [numbers, setNumbers] = useState<Uint32Array>(NONE);
   return useMemo(
     () => ({
-      ids,
-      has: (id) => ids.has(id),
-      toggle: (id) => setIds((before) => toggled(before, id)),
-      set: (next) => setIds(united(NONE, next)),
-      add: (more) => setIds((before) => united(before, more)),
-      clear: () => setIds(NONE),
+      numbers,
+      has: (number) => holds(numbers, number),
+      toggle: (number) => setNumbers((before) => toggled(before, number)),
+      set: setNumbers,
+      add: (more) => setNumbers((before) => united(before, more)),
+      clear: () => setNumbers(NONE),
     }),
-    [ids],
+    [numbers],
   );
 }

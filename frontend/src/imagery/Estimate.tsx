@@ -2,39 +2,50 @@
 import { Alert, Button, Group, List, Loader, Paper, Stack, Text } from "@mantine/core";
 import { useLocation } from "wouter";
 import { Failed } from "../app/Notice";
-import { bytes, count, dayOf, duration, many } from "../app/words";
+import { bytes, count, daysBetween, duration, many } from "../app/words";
 import { useStartJob } from "../jobs/useJobs";
-import { missing, type Order, parametersOf } from "./order";
+import { daysIn, missing, type Order, parametersOf } from "./order";
 import type { useEstimate } from "./useEstimate";
+
+const TRIED = 100;
 
 export function Estimate({ order, outlook, error, counting }: { order: Order } & ReturnType<typeof useEstimate>) {
   const start = useStartJob();
   const [, go] = useLocation();
   const lacks = missing(order);
   const parameters = parametersOf(order);
+  const begin = (more: { limit?: number }) =>
+    parameters &&
+    start.mutate({ kind: "download", parameters: { ...parameters, ...more } }, { onSuccess: () => go("/") });
+  const ready = !lacks && !error && !!outlook && !counting && outlook.chips > 0;
   return (
     <Paper withBorder p="md" component="section" aria-label="What it takes">
       <Stack gap="sm">
         {error && <Failed error={error} />}
         {outlook && !lacks && <Figures outlook={outlook} />}
         {lacks && <Text c="dimmed">{lacks}</Text>}
-        <Group justify="space-between">
-          <Text size="sm" c="dimmed" role="status" component="div">
+        <Group justify="flex-end">
+          <Text size="sm" c="dimmed" role="status" component="div" style={{ flex: 1 }}>
             {counting && (
               <Group gap={6}>
                 <Loader size={14} aria-hidden /> Counting the tiles…
               </Group>
             )}
           </Text>
-          <Button
-            size="md"
-            disabled={!!lacks || !!error || !outlook || counting || outlook.chips === 0}
-            loading={start.isPending}
-            onClick={() => parameters && start.mutate({ kind: "download", parameters }, { onSuccess: () => go("/") })}
-          >
+          {ready && outlook.chips > TRIED && (
+            <Button size="md" variant="default" loading={start.isPending} onClick={() => begin({ limit: TRIED })}>
+              Try {TRIED} first
+            </Button>
+          )}
+          <Button size="md" disabled={!ready} loading={start.isPending} onClick={() => begin({})}>
             Start the download
           </Button>
         </Group>
+        {ready && outlook.chips > TRIED && (
+          <Text size="sm" c="dimmed">
+            The first {TRIED} are spread over the days and the place. You can get the rest after a look at them.
+          </Text>
+        )}
       </Stack>
     </Paper>
   );
@@ -90,8 +101,7 @@ function Figures({ outlook }: { outlook: NonNullable<ReturnType<typeof useEstima
   );
 }
 
-/** The end of an order is the instant after its last one. */
 function daysOf(start: string, end: string | null): string {
-  const last = end ? new Date(Date.parse(end) - 1000).toISOString() : start;
-  return dayOf(start) === dayOf(last) ? dayOf(start) : `${dayOf(start)} – ${dayOf(last)}`;
+  const { from, to } = daysIn(start, end);
+  return daysBetween(from, to);
 }

@@ -14,11 +14,13 @@ interface Props {
   understood: Geometry | null;
   grid: Geometry | null;
   crs: Crs;
+  /** A link says which projection it shows. */
+  fixed: boolean;
   onCrs: (crs: Crs) => void;
   onPlace: (place: Place | null) => void;
 }
 
-export default function RegionMap({ place, understood, grid, crs, onCrs, onPlace }: Props) {
+export default function RegionMap({ place, understood, grid, crs, fixed, onCrs, onPlace }: Props) {
   const target = useRef<HTMLDivElement>(null);
   const [view, setView] = useState<RegionView | null>(null);
   const [drawing, setDrawing] = useState<Drawing>(null);
@@ -64,6 +66,7 @@ export default function RegionMap({ place, understood, grid, crs, onCrs, onPlace
           size="xs"
           aria-label="Map"
           value={crs}
+          disabled={fixed}
           onChange={(value) => onCrs(value as Crs)}
           data={[
             { value: "EPSG:4326", label: "World" },

@@ -24,6 +24,7 @@ export function When({ order, change }: Props) {
           const from = event.currentTarget.value;
           change({ from, ...(!order.to || order.to < from ? { to: from } : {}) });
         }}
+        style={{ flex: "1 1 9rem" }}
       />
       <TextInput
         type="date"
@@ -32,6 +33,7 @@ export function When({ order, change }: Props) {
         min={order.from}
         onChange={(event) => change({ to: event.currentTarget.value })}
         error={order.to && order.to < order.from ? "This is before the first day." : null}
+        style={{ flex: "1 1 9rem" }}
       />
       <NumberInput
         label="Every … days"

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { coverage, covers, datesOf, missing, parametersOf, readOrder, writeOrder } from "./order";
+import { coverage, covers, datesOf, missing, parametersOf, readOrder, withLink, writeOrder } from "./order";
 
 const read = (text: string) => readOrder(new URLSearchParams(text));
 
@@ -24,11 +24,24 @@ test("the fields of a download", () =>
     chip_size: 256,
     min_valid: 0.5,
   }));
+const LINK = "https://worldview.earthdata.nasa.gov/?v=0,0,1,1";
 test("a link to Worldview brings layers, days and projection itself", () =>
-  expect(parametersOf(read("place=https://worldview.earthdata.nasa.gov/?v=0,0,1,1&from=2020-01-01"))).toEqual({
-    worldview: "https://worldview.earthdata.nasa.gov/?v=0,0,1,1",
+  expect(parametersOf(read(`place=${LINK}&crs=EPSG:3413`))).toEqual({ worldview: LINK, min_valid: 0.5 }));
+test("layers and days that are chosen count instead of those of a link", () =>
+  expect(parametersOf(read(`place=${LINK}&layers=B&from=2020-01-01`))).toEqual({
+    worldview: LINK,
+    layers: ["B"],
+    dates: "2020-01-01/2020-01-01",
     min_valid: 0.5,
   }));
+test("what a link says is shown, unless something else was chosen", () => {
+  const says = { layers: ["A"], crs: "EPSG:3413", start: "2020-08-16T00:00:00Z", end: "2020-08-18T00:00:01Z" };
+  const shown = withLink(read(`place=${LINK}`), [says]);
+  expect([shown.layers, shown.crs, shown.from, shown.to]).toEqual([["A"], "EPSG:3413", "2020-08-16", "2020-08-18"]);
+  const chosen = withLink(read(`place=${LINK}&layers=B&from=2020-01-01&to=2020-01-02`), [says]);
+  expect([chosen.layers, chosen.crs, chosen.from, chosen.to]).toEqual([["B"], "EPSG:3413", "2020-01-01", "2020-01-02"]);
+  expect(withLink(read("place=0,0,1,1&layers=B"), [says]).layers).toEqual(["B"]);
+});
 test("a stride without a chip size means nothing", () =>
   expect(parametersOf(read("place=0,0,1,1&layers=A&stride=10"))).not.toHaveProperty("stride"));
 test("dates", () => {

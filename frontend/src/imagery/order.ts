@@ -73,11 +73,34 @@ export function parametersOf(order: Order): Record<string, unknown> | null {
     min_valid: order.minValid,
   };
   const layers = order.layers.length ? { layers: order.layers } : {};
-  if (place?.kind === "worldview") return { worldview: place.link, ...layers, ...cut };
+  const dates = datesOf(order);
+  const when = dates && { dates };
+  if (place?.kind === "worldview") return { worldview: place.link, ...layers, ...when, ...cut };
   if (!place || order.layers.length === 0) return null;
   const where = place.kind === "bbox" ? { bbox: place.bbox } : { region: place.region };
-  const dates = datesOf(order);
-  return { ...where, ...layers, ...(dates && { dates }), crs: order.crs, ...cut };
+  return { ...where, ...layers, ...when, crs: order.crs, ...cut };
+}
+
+/** What the server understood of a link. */
+export interface Understood {
+  layers: readonly string[];
+  crs: string;
+  start: string | null;
+  end: string | null;
+}
+
+/** The order with what its link says, for the eye; what was chosen here counts instead of it. */
+export function withLink(order: Order, [first]: readonly Understood[]): Order {
+  if (order.place?.kind !== "worldview" || !first) return order;
+  const days = order.from || !first.start ? {} : daysIn(first.start, first.end);
+  const layers = order.layers.length > 0 ? order.layers : [...first.layers];
+  return { ...order, layers, crs: (CRSES.includes(first.crs) ? first.crs : order.crs) as Crs, ...days };
+}
+
+/** The end of an order is the instant after its last one. */
+export function daysIn(start: string, end: string | null): { from: string; to: string } {
+  const last = end ? new Date(Date.parse(end) - 1000).toISOString() : start;
+  return { from: start.slice(0, 10), to: last.slice(0, 10) };
 }
 
 export function datesOf({ from, to, every }: Pick<Order, "from" | "to" | "every">): string {

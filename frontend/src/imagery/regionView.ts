@@ -16,7 +16,7 @@ import { outline, plainBox } from "../widgets/geo";
 import { land } from "../widgets/land";
 import type { Crs } from "./order";
 import type { Bbox, Geometry as GeoJson, Place } from "./place";
-import { polygonsOf, type Ring, unbroken } from "./rings";
+import { aroundThePole, polygonsOf, type Ring, unbroken } from "./rings";
 
 const REACH = 4_194_304; // metres from the pole, as NASA GIBS has it
 proj4.defs("EPSG:3413", "+proj=stere +lat_0=90 +lat_ts=70 +lon_0=-45 +datum=WGS84 +units=m +type=crs");
@@ -95,7 +95,12 @@ export class RegionView {
   /** Show the region, and go there unless it was drawn here. */
   setRegion(place: Place | null, asUnderstood: GeoJson | null, go: boolean) {
     this.region.clear();
-    const rings = place?.kind === "bbox" ? [outline(place.bbox)] : polygonsOf(asUnderstood ?? regionOf(place));
+    const rings =
+      place?.kind === "bbox"
+        ? [outline(place.bbox)]
+        : asUnderstood
+          ? polygonsOf(asUnderstood).map(aroundThePole)
+          : polygonsOf(regionOf(place));
     this.add(this.region, rings);
     // Not the extent of the source, which holds the copies beside the world too.
     if (go && rings.length) this.fit(boundingExtent(rings.flatMap((ring) => this.placed(ring))), [48, 48, 48, 48]);

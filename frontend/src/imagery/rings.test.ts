@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { polygonsOf, unbroken } from "./rings";
+import { aroundThePole, polygonsOf, unbroken } from "./rings";
 
 const ring = [
   [0, 0],
@@ -59,4 +59,20 @@ test("a ring around the globe is closed over its pole", () =>
     [190, -70],
     [190, -90],
     [-170, -90],
+  ]));
+test("a ring around the pole loses the cut that degrees need", () =>
+  expect(
+    aroundThePole([
+      [-180, 70],
+      [0, 70],
+      [180, 70],
+      [180, 90],
+      [-180, 90],
+      [-180, 70],
+    ]),
+  ).toEqual([
+    [-180, 70],
+    [0, 70],
+    [180, 70],
+    [-180, 70],
   ]));

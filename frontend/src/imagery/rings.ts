@@ -45,3 +45,6 @@ export function unbroken(ring: Ring): Ring {
   const pole = first[1] < 0 ? -90 : 90;
   return [...line, [last[0], pole], [first[0], pole]];
 }
+
+/** A ring around a pole is cut open along longitude 180 to hold in degrees: without the way to the pole and back. */
+export const aroundThePole = (ring: Ring): Ring => ring.filter(([, lat]) => Math.abs(lat) < 90);

@@ -1,19 +1,28 @@
 /** What was found so far, as counted, with the curve of finds. */
-import { Group, Loader, Paper, SimpleGrid, Text, Title } from "@mantine/core";
+import { Group, Loader, Paper, SimpleGrid, Text, Title, useComputedColorScheme } from "@mantine/core";
 import { lazy, Suspense, useMemo } from "react";
 import type { Schemas } from "../api/client";
 import { count, many, percent } from "../app/words";
+import { colorOf, cssOf } from "../widgets/classColor";
 
 const Chart = lazy(() => import("../widgets/Chart"));
 
 type Finds = Schemas["FindsSoFar"];
 
-export function Found({ finds, wanted }: { finds: Finds; wanted: string }) {
+interface FoundProps {
+  finds: Finds;
+  classes: readonly string[]; // of the task
+  wanted: string;
+}
+
+export function Found({ finds, classes, wanted }: FoundProps) {
+  const dark = useComputedColorScheme("light") === "dark";
   const [answers, found] = useMemo(() => {
     const points = [[0, 0], ...finds.curve] as [number, number][];
     return [points.map(([done]) => done), points.map(([, hits]) => hits)];
   }, [finds.curve]);
-  const lines = useMemo(() => [{ name: `${wanted} found`, values: found }], [wanted, found]);
+  const color = cssOf(colorOf(classes, wanted, dark));
+  const lines = useMemo(() => [{ name: `${wanted} found`, values: found, color }], [wanted, found, color]);
   return (
     <Paper withBorder p="md" component="section" aria-label="Found so far">
       <Title order={3} size="h4" mb="sm">

@@ -3,7 +3,7 @@ import { Paper, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { api, get, type Schemas } from "../api/client";
 import { Failed, Loading } from "../app/Notice";
-import { count, percent } from "../app/words";
+import { count, many, percent } from "../app/words";
 import { told } from "./words";
 
 export function People({ task }: { task: string }) {
@@ -62,7 +62,7 @@ function Speeds({ speeds, shares, nameOf }: SpeedsProps) {
             <Table.Tr key={id}>
               <Table.Td>{nameOf(id)}</Table.Td>
               <Table.Td>{count(speed.answers)}</Table.Td>
-              <Table.Td>{speed.per_minute === null ? "–" : Math.round(speed.per_minute)}</Table.Td>
+              <Table.Td>{speed.per_minute === null ? "–" : count(Math.round(speed.per_minute))}</Table.Td>
               {agree && <Table.Td>{shareOf(shares[id])}</Table.Td>}
             </Table.Tr>
           ))}
@@ -81,7 +81,7 @@ function Agreement({ alpha, disputed }: { alpha: Schemas["Coefficient"]; dispute
       <Text fw={500}>{told(alpha)}</Text>
       <Text size="sm" c="dimmed">
         Krippendorff's alpha: 1 is full agreement, 0 is chance.{" "}
-        {disputed > 0 && `${count(disputed)} chips are disputed.`}
+        {disputed > 0 && `${many(disputed, "chip")} ${disputed === 1 ? "is" : "are"} disputed.`}
       </Text>
     </div>
   );

@@ -1,18 +1,19 @@
 /** Where and when the finds are: dots on a map, and months of a calendar. */
-import { Loader, Paper, Text, Title } from "@mantine/core";
+import { Loader, Paper, Text, Title, useComputedColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { api, get, type Schemas } from "../api/client";
 import { Failed, Loading } from "../app/Notice";
 import { many } from "../app/words";
+import { classColor, colorOf } from "../widgets/classColor";
 import { arc } from "../widgets/geo";
+import { packColors } from "../widgets/points";
 import styles from "./Where.module.css";
 import { calendarOf } from "./words";
 
 const WorldMap = lazy(() => import("../widgets/WorldMap"));
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const DOT = 0xff0c59e8; // ABGR, as canvases on all machines of today have it
 
 /** The box around some of the places, the short way round the globe. */
 function around(lon: Float32Array, lat: Float32Array, points: Uint32Array): number[] {
@@ -22,7 +23,13 @@ function around(lon: Float32Array, lat: Float32Array, points: Uint32Array): numb
   return [west, Math.min(...lats), east, Math.max(...lats)].map((edge) => Math.round(edge * 1e4) / 1e4);
 }
 
-export function Where({ task, wanted }: { task: string; wanted: string }) {
+interface WhereProps {
+  task: string;
+  classes: readonly string[]; // of the task
+  wanted: string;
+}
+
+export function Where({ task, classes, wanted }: WhereProps) {
   const places = useQuery({
     queryKey: ["task", task, "places", wanted],
     queryFn: () =>
@@ -39,8 +46,8 @@ export function Where({ task, wanted }: { task: string; wanted: string }) {
       {places.data?.places.length === 0 && <Text c="dimmed">Nothing was found yet.</Text>}
       {places.data && places.data.places.length > 0 && (
         <>
-          <Dots places={places.data.places} />
-          <Months places={places.data.places} />
+          <Dots places={places.data.places} classes={classes} wanted={wanted} />
+          <Months places={places.data.places} color={classColor(classes, wanted)} />
           {places.data.total > places.data.places.length && (
             <Text size="sm" c="dimmed">
               {many(places.data.places.length, "find")} of {places.data.total.toLocaleString("en")} are shown.
@@ -52,16 +59,23 @@ export function Where({ task, wanted }: { task: string; wanted: string }) {
   );
 }
 
-function Dots({ places }: { places: readonly Schemas["Place"][] }) {
+interface DotsProps {
+  places: readonly Schemas["Place"][];
+  classes: readonly string[];
+  wanted: string;
+}
+
+function Dots({ places, classes, wanted }: DotsProps) {
+  const dark = useComputedColorScheme("light") === "dark";
   const [projection, setProjection] = useState<"4326" | "3413" | "3031">("4326");
   const [, go] = useLocation();
   const [lon, lat, colors] = useMemo(
     () => [
       Float32Array.from(places, ({ longitude }) => longitude ?? Number.NaN),
       Float32Array.from(places, ({ latitude }) => latitude ?? Number.NaN),
-      new Uint32Array(places.length).fill(DOT),
+      new Uint32Array(places.length).fill(packColors([colorOf(classes, wanted, dark)])[0] ?? 0),
     ],
-    [places],
+    [places, classes, wanted, dark],
   );
   if (!places.some(({ longitude }) => longitude !== null))
     return <Text c="dimmed">The finds have no known places.</Text>;
@@ -84,7 +98,7 @@ function Dots({ places }: { places: readonly Schemas["Place"][] }) {
   );
 }
 
-function Months({ places }: { places: readonly Schemas["Place"][] }) {
+function Months({ places, color }: { places: readonly Schemas["Place"][]; color: string }) {
   const { years, counts, most } = useMemo(() => calendarOf(places.map(({ time }) => time)), [places]);
   if (years.length === 0) return null;
   return (
@@ -109,7 +123,10 @@ function Months({ places }: { places: readonly Schemas["Place"][] }) {
                 const finds = counts.get(year)?.[at] ?? 0;
                 const strength = finds ? 0.15 + (0.6 * finds) / most : 0;
                 return (
-                  <td key={month} style={{ background: `color-mix(in srgb, #e8590c ${strength * 100}%, transparent)` }}>
+                  <td
+                    key={month}
+                    style={{ background: `color-mix(in srgb, ${color} ${strength * 100}%, transparent)` }}
+                  >
                     {finds || ""}
                   </td>
                 );

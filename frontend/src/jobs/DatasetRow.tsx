@@ -7,7 +7,7 @@ import { api, BASE, get, type Schemas } from "../api/client";
 import { askText } from "../app/ask";
 import { Failed } from "../app/Notice";
 import { useMay } from "../app/who";
-import { bytes, many, momentOf } from "../app/words";
+import { bytes, count, many, momentOf } from "../app/words";
 import { FORMATS, labelOf, POLICIES, SPLITS } from "./formats";
 import { Markdown } from "./Markdown";
 import { useStartJob } from "./useJobs";
@@ -26,10 +26,13 @@ export function DatasetRow({ dataset, question }: { dataset: Dataset; question: 
         <div style={{ flex: "1 1 300px", minWidth: 0 }}>
           <Text fw={600}>{question}</Text>
           <Text size="sm">
-            {many(dataset.chips, "chip")} · {labelOf(FORMATS, recipe.format)} · {bytes(dataset.bytes)}
+            {many(dataset.chips, "chip")}
+            {dataset.left_out > 0 && `, ${count(dataset.left_out)} left out at borders`} ·{" "}
+            {labelOf(FORMATS, recipe.format)} · {bytes(dataset.bytes)}
           </Text>
           <Text size="sm" c="dimmed">
             {labelOf(POLICIES, recipe.policy)} · {labelOf(SPLITS, recipe.split ?? "")}
+            {recipe.block_km && `, blocks of ${count(recipe.block_km)} km`}
             {recipe.split && `, seed ${recipe.seed}`} · {momentOf(dataset.created)}
           </Text>
           {dataset.fingerprint && (

@@ -2,7 +2,7 @@
 import { Button, Card, Group, NumberInput, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import type { Schemas } from "../api/client";
-import { count } from "../app/words";
+import { many } from "../app/words";
 import { FORMATS, POLICIES, SPLITS, sharesOf, whatIs } from "./formats";
 import { useStartJob } from "./useJobs";
 
@@ -21,13 +21,14 @@ export function ExportForm({ tasks, folders, task, choose }: Props) {
   const [split, setSplit] = useState<string>("place");
   const [percents, setPercents] = useState({ train: 70, val: 15, test: 15 });
   const [seed, setSeed] = useState<number | string>(0);
+  const [blocks, setBlocks] = useState<number | string>("");
   const start = useStartJob();
   const shares = sharesOf(percents);
   const wrong = split && typeof shares === "string" ? shares : null;
   const options = [
     ...tasks.map(({ task: { id, question }, counts }) => ({
       value: id,
-      label: `${question} (${count(counts.opinions)} answers)`,
+      label: `${question} (${many(counts.opinions, "answer")})`,
     })),
     ...(folders ? [{ value: "folders", label: "The folders that the chips were imported with" }] : []),
   ];
@@ -54,7 +55,8 @@ export function ExportForm({ tasks, folders, task, choose }: Props) {
           event.preventDefault();
           if (wrong) return;
           const divided = split && typeof shares !== "string" ? { split, shares, seed: Number(seed) || 0 } : {};
-          start.mutate({ kind: "export", parameters: { task, format, policy, ...divided } });
+          const sized = split === "place" && Number(blocks) > 0 ? { block_km: Number(blocks) } : {};
+          start.mutate({ kind: "export", parameters: { task, format, policy, ...divided, ...sized } });
         }}
       >
         <Stack>
@@ -87,8 +89,22 @@ export function ExportForm({ tasks, folders, task, choose }: Props) {
                 />
               ))}
               <NumberInput label="Seed" value={seed} onChange={setSeed} min={0} allowDecimal={false} w={110} />
+              {split === "place" && (
+                <NumberInput
+                  label="Blocks, km"
+                  placeholder="4 chips wide"
+                  value={blocks}
+                  onChange={setBlocks}
+                  min={1}
+                  max={20_000}
+                  w={130}
+                />
+              )}
               <Text size="sm" c="dimmed">
                 The same seed divides in the same way.
+                {split === "place" &&
+                  " Chips of one block stay together. Where chips touch all over, those at the borders of train, val " +
+                    "and test are left out; larger blocks lose fewer."}
               </Text>
             </Group>
           )}

@@ -6,7 +6,7 @@ import { BASE } from "../api/client";
 import { useMay } from "../app/who";
 import { momentOf, percent, sentence } from "../app/words";
 import { useCancelJob, useStartJob } from "./useJobs";
-import { isOpen, type Job, nameOf, shareOf, standing } from "./words";
+import { isOpen, type Job, nameOf, restOf, shareOf, standing } from "./words";
 
 const COLOURS = { waiting: "gray", running: "sea", done: "green", failed: "red", cancelled: "gray" } as const;
 
@@ -94,6 +94,18 @@ function Next({ job }: { job: Job }) {
         leftSection={<IconDownload size={14} aria-hidden />}
       >
         Download
+      </Button>
+    );
+  const rest = restOf(job);
+  if (curator && rest)
+    return (
+      <Button
+        size="compact-sm"
+        variant="light"
+        loading={again.isPending}
+        onClick={() => again.mutate({ kind: job.kind, parameters: rest })}
+      >
+        Get the rest
       </Button>
     );
   if (curator && (job.state === "failed" || job.state === "cancelled"))

@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { Link } from "wouter";
 import { send } from "../app/ask";
 import { useMay } from "../app/who";
+import { many } from "../app/words";
 import type { Step } from "./next";
 import { useStartJob } from "./useJobs";
 import type { Job } from "./words";
@@ -65,7 +66,7 @@ function Action({ step, chips }: { step: Step; chips: number }): ReactNode {
     case "embed":
       return (
         <Button size="md" loading={start.isPending} onClick={() => start.mutate({ kind: "embed", parameters: {} })}>
-          Embed {chips.toLocaleString("en")} chips
+          Embed {many(chips, "chip")}
         </Button>
       );
     case "find":

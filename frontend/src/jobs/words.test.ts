@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Job, nameOf, secondsLeft, shareOf, standing } from "./words";
+import { type Job, nameOf, restOf, secondsLeft, shareOf, standing } from "./words";
 
 const START = Date.parse("2026-11-21T10:00:00Z");
 const job = (change: Partial<Job>): Job =>
@@ -31,4 +31,14 @@ test("what runs says how far it is", () => {
 });
 test("what is done says what came of it", () =>
   expect(standing(job({ state: "done", result: { chips: 1200 } }), START)).toBe("Done: 1,200 chips"));
+test("what was there already or left out is told, too", () =>
+  expect(
+    standing(job({ state: "done", result: { added: 1, present: 3, skipped: { blank: 2, cloudy: 4 } } }), START),
+  ).toBe("Done: 1 chip, 3 here already, 6 left out (blank, cloudy)"));
+test("a download that was only tried can get the rest", () => {
+  const tried = { state: "done", parameters: { layers: ["A"], limit: 100 } } as const;
+  expect(restOf(job(tried))).toEqual({ layers: ["A"] });
+  expect(restOf(job({ ...tried, state: "running" }))).toBeNull();
+  expect(restOf(job({ ...tried, parameters: { layers: ["A"], limit: null } }))).toBeNull();
+});
 test("an unknown kind keeps its name", () => expect(nameOf("distil")).toBe("Distil"));

@@ -56,5 +56,32 @@ export function standing(job: Job, now: number): string {
 function outcome({ result = {} }: Job): string {
   const number = (name: string) => (typeof result[name] === "number" ? (result[name] as number) : null);
   const made = number("added") ?? number("chips") ?? number("embedded") ?? number("vectors") ?? number("total");
-  return made === null ? "" : `: ${many(made, "chip")}`;
+  if (made === null) return "";
+  const present = number("present") ?? 0;
+  const left = number("left_out") ?? leftOut(result.skipped);
+  return [
+    `: ${many(made, "chip")}`,
+    present > 0 && `${count(present)} here already`,
+    left > 0 && `${count(left)} left out${reasons(result.skipped)}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+/** Of a download: reason → how many chips. */
+const skips = (skipped: unknown): [string, number][] =>
+  typeof skipped === "object" && skipped !== null ? Object.entries(skipped as Record<string, number>) : [];
+
+const leftOut = (skipped: unknown): number => skips(skipped).reduce((sum, [, chips]) => sum + chips, 0);
+
+function reasons(skipped: unknown): string {
+  const names = skips(skipped).map(([reason]) => reason);
+  return names.length > 0 ? ` (${names.join(", ")})` : "";
+}
+
+/** The parameters with which a download that was only tried gets the rest; null for all other jobs. */
+export function restOf({ kind, state, parameters = {} }: Job): Record<string, unknown> | null {
+  if (kind !== "download" || state !== "done" || !parameters.limit) return null;
+  const { limit: _tried, ...rest } = parameters;
+  return rest;
 }

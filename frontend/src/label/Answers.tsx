@@ -2,6 +2,7 @@
 import "./label.css";
 import { Button, Group, Kbd } from "@mantine/core";
 import { memo } from "react";
+import { ClassDot } from "../widgets/ClassDot";
 import { type Action, isYesNo, keyOf } from "./hotkeys";
 import type { Task } from "./types";
 
@@ -24,8 +25,8 @@ export const Answers = memo(function Answers({ task, picked, onAction }: Props) 
     const [yes = "", no = ""] = task.classes;
     return (
       <div className="label-yesno">
-        <Answer name={no} hotkey="N" arrow="←" onClick={() => onClass(1)} />
-        <Answer name={yes} hotkey="Y" arrow="→" onClick={() => onClass(0)} />
+        <Answer name={no} hotkey="N" arrow="←" classes={task.classes} onClick={() => onClass(1)} />
+        <Answer name={yes} hotkey="Y" arrow="→" classes={task.classes} onClick={() => onClass(0)} />
         {others}
       </div>
     );
@@ -37,6 +38,7 @@ export const Answers = memo(function Answers({ task, picked, onAction }: Props) 
           key={name}
           name={name}
           hotkey={keyOf(at, task)}
+          classes={task.classes}
           onClick={() => onClass(at)}
           {...(task.several ? { pressed: picked.has(name) } : {})}
         />
@@ -61,11 +63,12 @@ interface AnswerProps {
   hotkey: string;
   arrow?: string;
   plain?: boolean;
+  classes?: readonly string[]; // of the task, where this is one of them
   pressed?: boolean;
   onClick: () => void;
 }
 
-function Answer({ name, hotkey, arrow, plain, pressed, onClick }: AnswerProps) {
+function Answer({ name, hotkey, arrow, plain, classes, pressed, onClick }: AnswerProps) {
   return (
     <Button
       size="md"
@@ -75,6 +78,7 @@ function Answer({ name, hotkey, arrow, plain, pressed, onClick }: AnswerProps) {
       data-pick={pressed === undefined ? undefined : ""}
       aria-pressed={pressed}
       aria-keyshortcuts={hotkey}
+      leftSection={classes && <ClassDot classes={classes} name={name} />}
       rightSection={
         hotkey && (
           <Kbd size="xs" aria-hidden="true" visibleFrom="xs">

@@ -4,13 +4,15 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, get, type Schemas, thumbnailOf } from "../api/client";
 import { useMe } from "../app/who";
+import { many } from "../app/words";
+import { ClassDot } from "../widgets/ClassDot";
 import { Answers } from "./Answers";
 import { eventId } from "./events";
 import type { Action } from "./hotkeys";
 import { sourceOf } from "./pictures";
 import type { Chip, Task } from "./types";
 import { useKeys } from "./useKeys";
-import { describe, many } from "./words";
+import { describe } from "./words";
 
 export interface Case {
   chip: string;
@@ -137,7 +139,8 @@ function Sides({ task, answers }: { task: Task; answers: readonly Schemas["Label
       {[...sides].map(([name, given]) => (
         <section key={name} aria-label={name}>
           <Text fw={600}>
-            {name} · {many(given.length, "person", "people")}
+            {given[0]?.value?.[0] && <ClassDot classes={task.classes} name={given[0].value[0]} />} {name} ·{" "}
+            {many(given.length, "person", "people")}
           </Text>
           {given.map((answer) => (
             <Text key={answer.id} size="sm">

@@ -2,8 +2,8 @@
 import { Button, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import { Link } from "wouter";
 import type { Schemas } from "../api/client";
+import { many } from "../app/words";
 import type { Snapshot } from "./types";
-import { many } from "./words";
 
 interface Props {
   task: string;

@@ -1,6 +1,6 @@
 /** What is known of the chip on the card, and ways to see more of it. */
 import { Button, Group, Kbd, Stack, Text, Textarea } from "@mantine/core";
-import type { Ref } from "react";
+import type { ReactNode, Ref } from "react";
 import type { Action } from "./hotkeys";
 import type { Chip, Task } from "./types";
 import { dayOf, placeOf } from "./words";
@@ -41,7 +41,7 @@ export function Facts(props: Props) {
         {rows.map(([name, value]) => (
           <div key={name} style={{ display: "contents" }}>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>{breakable(value)}</dd>
           </div>
         ))}
       </dl>
@@ -67,6 +67,10 @@ export function Facts(props: Props) {
     </Stack>
   );
 }
+
+/** Names of layers are long, and have no spaces at which a line could end. */
+const breakable = (name: string | undefined): ReactNode =>
+  name?.split(/(?<=_)/).flatMap((part, at) => (at === 0 ? [part] : [<wbr key={part} />, part]));
 
 interface LookProps {
   name: string;

@@ -20,7 +20,9 @@ interface Props {
 export const StatusBar = memo(function StatusBar({ task, counts, snapshot, mode, onAction }: Props) {
   const now = useNow();
   const speed = pace(snapshot.times, now);
-  const done = Math.min(counts.slots, counts.done + snapshot.waiting);
+  // The server counts now and then; what I said since I came is certain.
+  const [before] = useState(counts.done);
+  const done = Math.min(counts.slots, Math.max(counts.done, before + snapshot.answered));
   return (
     <div className="label-bar">
       <Group justify="space-between" gap="xs">

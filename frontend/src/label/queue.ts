@@ -123,7 +123,8 @@ export class LabelQueue {
     this.#cards = this.#cards.filter((card) => !gone.has(card.chip));
     this.#past.push({ events });
     this.#shownAt = now;
-    this.#say(events, { times: [...this.#snapshot.times, ...events.map(() => now)] });
+    const answered = this.#snapshot.answered + opinions(events);
+    this.#say(events, { answered, times: [...this.#snapshot.times, ...events.map(() => now)] });
   }
 
   /** Take the last step back; its chips come first again. */
@@ -137,7 +138,8 @@ export class LabelQueue {
     if (this.#past.length === 0) this.#wantsMine = true; // there may be more than were loaded
     this.#shownAt = Date.now();
     const times = this.#snapshot.times.slice(0, -step.events.length);
-    this.#say(undoOf(step), { times, state: "ready" });
+    const answered = this.#snapshot.answered - opinions(step.events);
+    this.#say(undoOf(step), { answered, times, state: "ready" });
     for (const card of front) if (!card.facts) void this.#learn(card.chip);
   }
 
@@ -230,7 +232,8 @@ export class LabelQueue {
           .map((step) => ({ events: step.events.filter((event) => !lost.has(event.id)) }))
           .filter((step) => step.events.length > 0);
       }
-      this.#tell({ online: true, trouble: null, refused: [...this.#snapshot.refused, ...refused] });
+      const answered = this.#snapshot.answered - opinions(refused.map(({ event }) => event));
+      this.#tell({ online: true, trouble: null, answered, refused: [...this.#snapshot.refused, ...refused] });
     }
   }
 
@@ -296,3 +299,7 @@ export class LabelQueue {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** Who passes a chip over, or takes something back, gives no opinion. */
+const opinions = (events: readonly LabelEvent[]): number =>
+  events.filter(({ decision }) => decision === "label" || decision === "unsure").length;

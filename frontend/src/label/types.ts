@@ -76,6 +76,8 @@ export interface Snapshot {
   refused: readonly { event: LabelEvent; message: string }[];
   /** What undo would take back. */
   last: Past | null;
+  /** How many opinions I gave in this visit, less those that I took back. */
+  answered: number;
   /** When I answered, in this visit, in milliseconds. */
   times: readonly number[];
 }
@@ -89,5 +91,6 @@ export const NOTHING: Snapshot = {
   trouble: null,
   refused: [],
   last: null,
+  answered: 0,
   times: [],
 };

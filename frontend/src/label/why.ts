@@ -1,6 +1,6 @@
 /** Why a chip is shown: what the model thought of it when it chose. */
 import { api, get, type Schemas } from "../api/client";
-import { many } from "./words";
+import { many } from "../app/words";
 
 type Suggestions = Schemas["Suggestions"];
 

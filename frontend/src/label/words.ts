@@ -28,6 +28,3 @@ export function describe(chip: Chip | null): string {
   const parts = [chip.layer, dayOf(chip), placeOf(chip)].filter(Boolean);
   return parts.length > 0 ? `Picture: ${parts.join(", ")}` : `Picture ${chip.id.slice(0, 8)}`;
 }
-
-export const many = (count: number, one: string, more = `${one}s`): string =>
-  `${count.toLocaleString("en")} ${count === 1 ? one : more}`;

@@ -1,5 +1,5 @@
 /** Explore and find: the grid, what is alike, where and when are four views of one query and one selection. */
-import { Button, Chip, Collapse, Group, SegmentedControl, Slider, Text, Title, Tooltip } from "@mantine/core";
+import { Button, Chip, Collapse, Group, SegmentedControl, Select, Slider, Text, Title, Tooltip } from "@mantine/core";
 import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { IconAdjustments, IconLink } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -7,14 +7,15 @@ import { useState } from "react";
 import { api, get } from "../api/client";
 import { tell } from "../app/tell";
 import { ChipDrawer } from "../explore/ChipDrawer";
-import { useDemoList } from "../explore/demo";
+import { useDemo } from "../explore/demo";
 import classes from "../explore/explore.module.css";
 import { Filters } from "../explore/Filters";
 import { type List, useList } from "../explore/items";
+import { shownTask, useLabels, useTasks } from "../explore/labelMap";
 import { type Change, filtered, type Query, SIZES, useExplore, VIEWS, type View } from "../explore/query";
 import { Results } from "../explore/Results";
 import { SelectionBar } from "../explore/SelectionBar";
-import { MOST_SELECTED, useSelection } from "../explore/selection";
+import { useSelection } from "../explore/selection";
 import { Tray } from "../explore/Tray";
 import { useViews } from "../explore/Views";
 
@@ -23,16 +24,20 @@ const NAMES: Record<View, string> = { likeness: "Likeness", world: "Map", time: 
 export default function Explore() {
   const [query, change] = useExplore();
   const real = useList(query);
-  const list = useDemoList() ?? real;
+  const demo = useDemo();
+  const list = demo?.list ?? real;
   const selection = useSelection();
   const project = useQuery({ queryKey: ["project"], queryFn: () => get(api.GET("/api/v1/project")) });
   const [filters, { toggle }] = useDisclosure(filtered(query));
   const narrow = useMediaQuery("(max-width: 62em)") ?? false;
   const [single, setSingle] = useState<View | "grid">("grid"); // the one view that a narrow screen shows
   const shown = narrow ? VIEWS.filter((view) => view === single) : query.views;
-  const views = useViews({ query, change, list, selection, shown });
-  const results = <Results query={query} change={change} list={list} selection={selection} />;
-  const all = async () => selection.set(await list.ids(0, MOST_SELECTED));
+  const tasks = useTasks();
+  const task = demo ? null : shownTask(tasks, query.task);
+  const labels = useLabels(task);
+  const views = useViews({ query, change, list, selection, labels, demo: demo?.map ?? null, shown });
+  const results = <Results query={query} change={change} list={list} selection={selection} labels={labels} />;
+  const all = async () => selection.set(await list.numbers(0, list.total));
 
   return (
     <div className={classes.page}>
@@ -51,10 +56,24 @@ export default function Explore() {
           {filtered(query) ? "Filters (on)" : "Filters"}
         </Button>
         <Count list={list} query={query} />
+        {tasks.length > 0 && (
+          <Select
+            size="xs"
+            w={narrow ? 176 : 220}
+            aria-label="Labels shown on the chips"
+            allowDeselect={false}
+            value={task?.id ?? "none"}
+            onChange={(value) => change({ task: value ?? "" }, { replace: true })}
+            data={[
+              ...tasks.map(({ task }) => ({ value: task.id, label: `Labels: ${task.question}` })),
+              { value: "none", label: "Labels: none" },
+            ]}
+          />
+        )}
         <Group gap="sm" ml="auto">
           {narrow ? null : <ViewToggles query={query} change={change} />}
           <Density query={query} change={change} />
-          <CopyLink />
+          <CopyLink narrow={narrow} />
         </Group>
       </Group>
       <Collapse expanded={filters}>
@@ -147,7 +166,7 @@ function Density({ query, change }: { query: Query; change: Change }) {
   );
 }
 
-function CopyLink() {
+function CopyLink({ narrow }: { narrow: boolean }) {
   const [copied, setCopied] = useState(false);
   const copy = () =>
     navigator.clipboard.writeText(window.location.href).then(
@@ -159,11 +178,12 @@ function CopyLink() {
       <Button
         size="compact-sm"
         variant="default"
-        leftSection={<IconLink size={16} />}
+        leftSection={narrow ? null : <IconLink size={16} />}
+        aria-label={narrow ? "Copy link" : undefined}
         onClick={copy}
         onBlur={() => setCopied(false)}
       >
-        {copied ? "Copied" : "Copy link"}
+        {copied ? "Copied" : narrow ? <IconLink size={16} /> : "Copy link"}
       </Button>
     </Tooltip>
   );

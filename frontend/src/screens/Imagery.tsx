@@ -9,7 +9,7 @@ import { useMay, useMe } from "../app/who";
 import { Estimate } from "../imagery/Estimate";
 import { Files } from "../imagery/Files";
 import { LayerPicker } from "../imagery/LayerPicker";
-import { type Order, readOrder, writeOrder } from "../imagery/order";
+import { type Order, readOrder, withLink, writeOrder } from "../imagery/order";
 import { PlaceField } from "../imagery/PlaceField";
 import { type Geometry, type Place, writePlace } from "../imagery/place";
 import { useEstimate } from "../imagery/useEstimate";
@@ -54,9 +54,12 @@ function Archive() {
   const estimate = useEstimate(order);
   const { outlook } = estimate;
   const linked = order.place?.kind === "worldview";
+  const seen = withLink(order, outlook?.orders ?? []);
   const choose = (layers: string[], fresh?: Schemas["LayerFacts"]) =>
     // a first layer brings the newest day that it has
-    change({ layers, ...(fresh?.last && !order.from ? { from: fresh.last, to: fresh.last } : {}) });
+    change({ layers, ...(fresh?.last && !seen.from ? { from: fresh.last, to: fresh.last } : {}) });
+  const take = (place: Place | null) =>
+    change(place?.kind === "worldview" ? { place, layers: [], from: "", to: "", every: 1, zoom: null } : { place });
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }}>
       <Stack gap="md">
@@ -69,12 +72,13 @@ function Archive() {
               place={order.place}
               understood={(linked ? (outlook?.orders[0]?.region as Geometry | undefined) : undefined) ?? null}
               grid={order.place ? ((outlook?.grid as Geometry | undefined) ?? null) : null}
-              crs={order.crs}
+              crs={seen.crs}
+              fixed={linked}
               onCrs={(crs) => change({ crs, zoom: null })}
-              onPlace={(place) => change({ place })}
+              onPlace={take}
             />
           </Suspense>
-          <PlaceField key={writePlace(order.place)} place={order.place} onPlace={(place) => change({ place })} />
+          <PlaceField key={writePlace(order.place)} place={order.place} onPlace={take} />
         </Paper>
       </Stack>
       <Stack gap="md">
@@ -85,13 +89,13 @@ function Archive() {
           <Stack>
             {linked && (
               <Alert variant="light">
-                The link says which layers, which day and which projection. Layers that you choose here take their
-                place.
+                These layers and days are those of the link. What you change here counts instead.
+                {(outlook?.orders.length ?? 0) > 1 && " It compares two sides: both are asked for."}
               </Alert>
             )}
-            {!linked && <When order={order} change={change} />}
-            <LayerPicker chosen={order.layers} choose={choose} crs={order.crs} from={order.from} to={order.to} />
-            <How order={order} change={change} />
+            <When order={seen} change={(to) => change({ from: seen.from, to: seen.to, ...to })} />
+            <LayerPicker chosen={seen.layers} choose={choose} crs={seen.crs} from={seen.from} to={seen.to} />
+            <How order={seen} change={change} />
           </Stack>
         </Paper>
         <Estimate order={order} {...estimate} />

@@ -11,6 +11,7 @@ import { Check } from "../insights/Check";
 import { Found } from "../insights/Found";
 import { People } from "../insights/People";
 import { Where } from "../insights/Where";
+import { NoTask } from "../label/NoTask";
 
 export default function Insights() {
   const { task = "" } = useParams<{ task: string }>();
@@ -31,7 +32,7 @@ export default function Insights() {
     enabled: labels,
     placeholderData: keepPreviousData,
   });
-  if (state.isError) return <Failed error={state.error} again={() => state.refetch()} />;
+  if (state.isError) return <NoTask error={state.error} again={() => state.refetch()} />;
   if (!state.data) return <Loading what="Loading the task" />;
   const { question, classes } = state.data.task;
   return (
@@ -60,13 +61,13 @@ export default function Insights() {
       {outlook.data && (
         <>
           <SimpleGrid cols={{ base: 1, md: 2 }}>
-            <Found finds={outlook.data.finds} wanted={outlook.data.wanted} />
+            <Found finds={outlook.data.finds} classes={classes} wanted={outlook.data.wanted} />
             <div style={{ display: "grid", gap: "var(--mantine-spacing-md)", alignContent: "start" }}>
               <Advice task={task} advice={outlook.data.advice} />
               <Check task={task} outlook={outlook.data} />
             </div>
           </SimpleGrid>
-          <Where task={task} wanted={outlook.data.wanted} />
+          <Where task={task} classes={classes} wanted={outlook.data.wanted} />
         </>
       )}
       <People task={task} />

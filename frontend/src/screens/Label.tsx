@@ -1,10 +1,11 @@
 /** Labelling: one question, one picture after the other. */
-import { Alert, Button, Loader, Stack } from "@mantine/core";
+import { Alert, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link, useParams } from "wouter";
-import { api, type Fault, get } from "../api/client";
+import { useParams } from "wouter";
+import { api, get } from "../api/client";
 import { useMay, useMe } from "../app/who";
 import { Labelling } from "../label/Labelling";
+import { NoTask } from "../label/NoTask";
 import { useLabelQueue } from "../label/useLabelQueue";
 
 export default function Label() {
@@ -18,19 +19,7 @@ export default function Label() {
   });
   const queue = useLabelQueue(task, may ? me.data?.person.id : undefined);
 
-  if (found.isError && !found.data) {
-    const { message, hint } = found.error as Fault;
-    return (
-      <Stack align="start">
-        <Alert color="red" title={message}>
-          {hint}
-        </Alert>
-        <Button component={Link} href="/tasks">
-          All tasks
-        </Button>
-      </Stack>
-    );
-  }
+  if (found.isError && !found.data) return <NoTask error={found.error} again={() => found.refetch()} />;
   if (me.data && !may) {
     return <Alert title="You may look, but not label">Ask an owner of the project for the role of annotator.</Alert>;
   }

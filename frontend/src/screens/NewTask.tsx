@@ -3,6 +3,7 @@ import { Button, Group, NumberInput, Stack, Switch, TagsInput, Text, Textarea, T
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, get } from "../api/client";
+import { many } from "../app/words";
 import { ChipPicker } from "../label/ChipPicker";
 import { eventId } from "../label/events";
 import { isYesNo, keyOf } from "../label/hotkeys";
@@ -124,9 +125,7 @@ export function NewTask({ onDone, chips }: Props) {
         />
         <Group justify="space-between">
           <Text size="sm" c="dimmed">
-            {chips
-              ? `About ${chips.length.toLocaleString("en")} chosen pictures.`
-              : "About all pictures of the project."}
+            {chips ? `About ${many(chips.length, "chosen picture")}.` : "About all pictures of the project."}
           </Text>
           <Button type="submit" loading={make.isPending} disabled={!question.trim() || classes.length < 2}>
             Make the task

@@ -174,7 +174,7 @@ function Contents({ facts }: { facts: Facts }) {
       <Section title="Search">
         <Text>
           {facts.encoder_name
-            ? `${count(facts.vectors)} of ${count(facts.chips)} chips can be found with the encoder ${facts.encoder_name}.`
+            ? `${count(facts.vectors)} of ${many(facts.chips, "chip")} can be found with the encoder ${facts.encoder_name}.`
             : "No chip has a vector yet, so nothing can be found by example."}
         </Text>
         {facts.vectors < facts.chips && (

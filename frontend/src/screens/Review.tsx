@@ -6,11 +6,12 @@ import { type ReactNode, useEffect, useState } from "react";
 import { Link, useParams, useSearchParams } from "wouter";
 import { api, Fault, get } from "../api/client";
 import { useMay, useMe } from "../app/who";
+import { many } from "../app/words";
 import { type Case, Cases } from "../label/Cases";
 import { isYesNo } from "../label/hotkeys";
+import { NoTask } from "../label/NoTask";
 import { findSuspects } from "../label/suspects";
 import type { Task } from "../label/types";
-import { many } from "../label/words";
 
 export default function Review() {
   const { task: id = "" } = useParams();
@@ -24,7 +25,7 @@ export default function Review() {
   if (me.data && !curates) {
     return <Alert title="Curators review">Ask an owner of the project for the role of curator.</Alert>;
   }
-  if (found.isError && !found.data) return <Trouble error={found.error} />;
+  if (found.isError && !found.data) return <NoTask error={found.error} again={() => found.refetch()} />;
   if (!found.data || !curates) return <Waiting />;
   const { task } = found.data;
   return (

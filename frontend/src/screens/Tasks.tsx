@@ -19,8 +19,8 @@ import { Link } from "wouter";
 import { api, BASE, get, type Schemas } from "../api/client";
 import { type Message, useLive } from "../api/live";
 import { useMay, useMe } from "../app/who";
+import { many } from "../app/words";
 import { countWaiting } from "../label/outbox";
-import { many } from "../label/words";
 import { NewTask } from "./NewTask";
 
 export const useTasks = () =>

@@ -24,7 +24,9 @@ export default function Train() {
       {encoders.isPending && <Loading />}
       {encoders.isError && <Failed error={encoders.error} again={() => encoders.refetch()} />}
       {encoders.data?.encoders.length === 0 && (
-        <Empty title="No encoder is installed">Add one on the server with: curator encoders add FILE</Empty>
+        <Empty title="No encoder is installed">
+          Whoever runs the server can add one: <code>curator encoders add FILE</code>
+        </Empty>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         {encoders.data?.encoders.map((encoder) => (
@@ -69,8 +71,8 @@ function EncoderCard({ encoder: { id, card, default: chosen, vectors }, chips }:
             {chips === 0
               ? "There are no chips yet."
               : left === 0
-                ? `Has seen all ${count(chips)} chips.`
-                : `Has seen ${count(vectors)} of ${count(chips)} chips.`}
+                ? `Has seen ${chips === 1 ? "the only chip" : `all ${count(chips)} chips`}.`
+                : `Has seen ${count(vectors)} of ${many(chips, "chip")}.`}
           </Text>
           {chips > 0 && (
             <Progress value={(100 * vectors) / chips} mt={4} aria-label={`Chips that ${card.name} has seen`} />

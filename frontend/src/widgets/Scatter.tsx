@@ -3,7 +3,7 @@ import { ActionIcon, Button, Group, SegmentedControl, Text, Tooltip } from "@man
 import { useDebouncedValue, useElementSize } from "@mantine/hooks";
 import { IconFocusCentered, IconMinus, IconPlus } from "@tabler/icons-react";
 import { type PointerEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
-import { fitting, inside, inView, nearest, only, stamp, type Window2, zoomed } from "./points";
+import { fitting, inView, lassoed, nearest, stamp, type Window2, within, zoomed } from "./points";
 import classes from "./Scatter.module.css";
 
 export interface ScatterProps {
@@ -96,10 +96,7 @@ export function Scatter({ x, y, colors, passing = null, front, label, legend, on
     const start = pressed.current;
     pressed.current = null;
     if (mode === "lasso" && line.length > 6) {
-      const around = line.map((value, at) =>
-        at % 2 ? (value - window.shiftY) / window.scaleY : (value - window.shiftX) / window.scaleX,
-      );
-      onSelect(only(inside(around, x, y), passing), event.shiftKey ? "add" : "replace");
+      onSelect(lassoed(line, x, y, window, width, height, passing), event.shiftKey ? "add" : "replace");
     } else if (start && !start.far) {
       const point = nearest(x, y, window, [start.x, start.y]);
       if (point >= 0) onOpen(point);
@@ -109,7 +106,7 @@ export function Scatter({ x, y, colors, passing = null, front, label, legend, on
 
   const [rested] = useDebouncedValue(window, 150); // counting a million points takes longer than drawing a frame
   const seen = useMemo(
-    () => (width ? only(inside(inView(rested, width, height), x, y), passing) : null),
+    () => (width ? within(inView(rested, width, height), x, y, passing) : null),
     [rested, width, height, x, y, passing],
   );
   return (

@@ -47,30 +47,72 @@ export function stamp(
   }
 }
 
-/** The points inside a closed line of [x, y, x, y, …]. */
-export function inside(line: readonly number[], x: ArrayLike<number>, y: ArrayLike<number>): Uint32Array {
-  const xs = line.filter((_, at) => at % 2 === 0);
-  const ys = line.filter((_, at) => at % 2 === 1);
-  if (xs.length < 3) return new Uint32Array();
-  const [west, east, south, north] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const found: number[] = [];
+export type Box2 = readonly [west: number, south: number, east: number, north: number];
+
+/** The points in a box of the data that pass (all when null), in ascending order. */
+export function within(
+  [west, south, east, north]: Box2,
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  passing: Uint8Array | null = null,
+): Uint32Array {
+  const found = new Uint32Array(x.length);
+  let count = 0;
   for (let index = 0; index < x.length; index++) {
-    const px = x[index] as number;
-    const py = y[index] as number;
-    if (!(px >= west && px <= east && py >= south && py <= north)) continue;
-    let odd = false;
-    for (let at = 0, before = xs.length - 1; at < xs.length; before = at++) {
-      const [ax, ay, bx, by] = [xs[at] as number, ys[at] as number, xs[before] as number, ys[before] as number];
-      if (ay > py !== by > py && px < ((bx - ax) * (py - ay)) / (by - ay) + ax) odd = !odd;
-    }
-    if (odd) found.push(index);
+    const [px, py] = [x[index] as number, y[index] as number];
+    if (px >= west && px <= east && py >= south && py <= north && (!passing || passing[index])) found[count++] = index;
   }
-  return Uint32Array.from(found);
+  return found.slice(0, count);
 }
 
-/** Of these points, those that pass. */
-export const only = (points: Uint32Array, passing: Uint8Array | null): Uint32Array =>
-  passing ? points.filter((point) => passing[point]) : points;
+/** The points drawn on a pixel inside a line on the screen that pass (all when null), in ascending order.
+ *
+ * The line is filled once and every point only looks its pixel up: what a lasso of hundreds of corners costs does not
+ * depend on its corners, and what is chosen is what was seen inside. */
+export function lassoed(
+  line: readonly number[],
+  x: ArrayLike<number>,
+  y: ArrayLike<number>,
+  window: Window2,
+  width: number,
+  height: number,
+  passing: Uint8Array | null = null,
+): Uint32Array {
+  const pixels = filled(line, width, height);
+  const found = new Uint32Array(x.length);
+  let count = 0;
+  for (let index = 0; index < x.length; index++) {
+    const left = Math.round((x[index] as number) * window.scaleX + window.shiftX);
+    const top = Math.round((y[index] as number) * window.scaleY + window.shiftY);
+    if (!(left >= 0 && top >= 0 && left < width && top < height)) continue; // nor is anything that is not a number
+    if (pixels[top * width + left] && (!passing || passing[index])) found[count++] = index;
+  }
+  return found.slice(0, count);
+}
+
+/** 1 for every pixel inside a closed line of [x, y, x, y, …] that may cross itself, as SVG fills one. */
+export function filled(line: readonly number[], width: number, height: number): Uint8Array {
+  const turns = new Int16Array(width * height); // where along its row the line begins and ends to go round a pixel
+  for (let at = 0; at < line.length; at += 2) {
+    const [ax, ay] = [line[at] as number, line[at + 1] as number];
+    const [bx, by] = [line[(at + 2) % line.length] as number, line[(at + 3) % line.length] as number];
+    const last = Math.min(height, Math.ceil(Math.max(ay, by)));
+    for (let row = Math.max(0, Math.ceil(Math.min(ay, by))); row < last; row++) {
+      const column = Math.max(0, Math.ceil(ax + ((bx - ax) * (row - ay)) / (by - ay)));
+      const pixel = row * width + column;
+      if (column < width) turns[pixel] = (turns[pixel] as number) + (by > ay ? 1 : -1);
+    }
+  }
+  const pixels = new Uint8Array(width * height);
+  for (let row = 0; row < height; row++) {
+    let around = 0;
+    for (let pixel = row * width; pixel < (row + 1) * width; pixel++) {
+      around += turns[pixel] as number;
+      if (around !== 0) pixels[pixel] = 1;
+    }
+  }
+  return pixels;
+}
 
 /** The point nearest to a place on the screen, within `reach` pixels; -1 when there is none. */
 export function nearest(
@@ -132,9 +174,9 @@ export function zoomed(window: Window2, factor: number, [x, y]: readonly [number
   };
 }
 
-/** The part of the data that is on the screen, as a closed line for `inside`. */
-export function inView({ scaleX, shiftX, scaleY, shiftY }: Window2, width: number, height: number): number[] {
+/** The part of the data that is on the screen. */
+export function inView({ scaleX, shiftX, scaleY, shiftY }: Window2, width: number, height: number): Box2 {
   const [west, east] = [-shiftX / scaleX, (width - shiftX) / scaleX];
   const [north, south] = [-shiftY / scaleY, (height - shiftY) / scaleY];
-  return [west, south, east, south, east, north, west, north];
+  return [west, south, east, north];
 }

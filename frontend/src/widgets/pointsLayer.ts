@@ -2,7 +2,7 @@
 import Layer from "ol/layer/Layer";
 import type { FrameState } from "ol/Map";
 import Source from "ol/source/Source";
-import { inside, stamp, type Window2 } from "./points";
+import { stamp, type Window2, within } from "./points";
 
 /** All points in one canvas; on the plain map also on the copies of the world beside it. */
 export class PointsLayer extends Layer {
@@ -53,8 +53,8 @@ export class PointsLayer extends Layer {
     const found = new Set<number>();
     for (const shift of this.shifts) {
       const [from, to] = [west - shift, east - shift];
-      for (const point of inside([from, south, to, south, to, north, from, north], this.x, this.y))
-        if (this.shows(point)) found.add(point);
+      for (const point of within([from, south, to, north], this.x, this.y, this.passing))
+        if (this.colors[point] !== 0) found.add(point);
     }
     return Uint32Array.from(found);
   }

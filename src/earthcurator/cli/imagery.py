@@ -119,6 +119,12 @@ def layers(
 @click.option("--clouds", default="", metavar="LAYER", help="Layer of the cloud fraction, kept with every chip.")
 @click.option("--max-clouds", default=1.0, show_default=True, help="Leave out chips that are cloudier than this.")
 @click.option("--bands", default="", metavar="A,B,C", help="Assets of a STAC catalogue that become red, green, blue.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="CHIPS",
+    help="At most so many, spread over dates and places: to try first. The same without it gets the rest.",
+)
 @_source
 @click.option("--dry-run", is_flag=True, help="Only say what it takes.")
 @_yes

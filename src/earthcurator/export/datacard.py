@@ -173,7 +173,10 @@ def _ingredients(made: Provenance) -> Iterator[str]:
     if made.division:
         shares = ", ".join(f"{name} {share:g}" for name, share in made.division.shares.items())
         how = "at random" if made.division.by == "random" else f"by {made.division.by}"
-        yield f"Split: {how}, shares {shares}, seed {made.division.seed}."
+        blocks = f" in blocks of {made.division.block_km:g} km" if made.division.block_km else ""
+        yield f"Split: {how}{blocks}, shares {shares}, seed {made.division.seed}."
+        if made.division.left_out:
+            yield f"Left out, because they touch chips of another side: {made.division.left_out:,}."
 
 
 def _credits(contents: Contents, made: Provenance) -> list[str]:

@@ -26,6 +26,8 @@ class Written:
     chips: int
     fingerprint: str
     """The same for datasets with the same chips, classes and splits; see `Contents.fingerprint`."""
+    left_out: int = 0
+    """Chips with an answer that are on no side of the split, because they touch chips of another side."""
 
 
 class Exporter(Protocol):
@@ -74,7 +76,8 @@ def write_dataset(
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         contents = Contents()
-        written = Written(exporter(beside, contents.reading(rows), pictures), contents.fingerprint())
+        chips = exporter(beside, contents.reading(rows), pictures)
+        written = Written(chips, contents.fingerprint(), made.division.left_out if made.division else 0)
         write_card(beside, out.name, format_name, contents, made)
         _move(beside, out)
     except PermissionError as error:

@@ -43,6 +43,10 @@ class Division:
     by: By
     shares: Mapping[str, float]
     seed: int
+    block_km: float | None = None
+    """Of a division by place; None: four times a chip."""
+    left_out: int = 0
+    """Chips that touch chips of another side."""
 
 
 def _nobody(origins: Mapping[str, str]) -> Sequence[str]:

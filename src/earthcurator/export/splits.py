@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from math import asin, cos, degrees, floor, pi, radians, sin
+from math import asin, ceil, cos, degrees, floor, pi, radians, sin
 from statistics import median
 from types import MappingProxyType
 from typing import Literal
@@ -21,6 +21,7 @@ from earthcurator.export.labelled import Labelled
 from earthcurator.models import Box, Chip
 
 By = Literal["random", "place", "time"]
+Between = Literal["auto", "join", "leave out"]
 SHARES: Mapping[str, float] = MappingProxyType({"train": 0.7, "val": 0.15, "test": 0.15})
 _DAY = timedelta(days=1)
 _EARTH_KM = 6371.0088  # mean radius
@@ -38,7 +39,7 @@ def split(
     seed: int = 0,
     block_km: float | None = None,
     buffer_km: float = 0.0,
-    between: Literal["join", "leave out"] = "join",
+    between: Between = "join",
     every: timedelta = _DAY,
 ) -> dict[str, str]:
     """Chip id → the name of its side, from chips with their classes.
@@ -49,6 +50,7 @@ def split(
 
     Where chips touch all over, as in a gapless mosaic, no split by place can keep every chip: `between="leave out"`
     then leaves out those at the borders of the sides. They are missing from the answer; larger blocks lose fewer.
+    `auto` does so only where the chips that hang together are too many for the shares.
     """
     _check(shares)
     rows = _unique(chips)
@@ -60,15 +62,16 @@ def split(
         return split_by_time(rows, shares, every=every)
     boxes = _boxes(rows)
     blocks = Blocks(4 * _typical_side_km(boxes.values()) if block_km is None else block_km, buffer_km=buffer_km)
-    if between == "join":
-        return split_by_groups(rows, shares, blocks.joined(boxes), seed=seed)
+    groups = blocks.joined(boxes) if between != "leave out" else {}
+    if between == "join" or (between == "auto" and _can_be_shared(groups, shares)):
+        return split_by_groups(rows, shares, groups, seed=seed)
     middles = {name: blocks.at(*box.center) for name, box in boxes.items()}
     kept = blocks.without_borders(boxes, split_by_groups(rows, shares, middles, seed=seed))
     if empty := [name for name in shares if name not in kept.values()]:
         raise BadInput(
             f"between blocks of {blocks.block_km:g} km only {len(kept):,} of {len(rows):,} chips are left, and none "
             f"for {' and '.join(empty)}",
-            hint="use other blocks, at least a few times a chip's width and the buffer, or split by time",
+            hint="use other blocks, at least a few times a chip's width and the buffer, label more, or split by time",
         )
     return kept
 
@@ -138,6 +141,13 @@ def split_by_time(rows: Rows, shares: Mapping[str, float], *, every: timedelta) 
         for period in ordered[start:end]
         for chip in period
     }
+
+
+def _can_be_shared(groups: Mapping[str, Hashable], shares: Mapping[str, float]) -> bool:
+    """Whether there are enough groups for the sides, and none is larger than the largest side."""
+    sizes = Counter(groups.values())
+    largest = ceil(max(shares.values()) * len(groups))
+    return len(sizes) >= min(len(shares), len(groups)) and max(sizes.values()) <= largest
 
 
 def split_by_groups(

@@ -88,15 +88,14 @@ def _ready(plan: Plan, fetch: Fetch) -> Generator[_Chip]:
 
 
 def _wanted(plan: Plan) -> Iterator[_Chip]:
-    for part, times in plan.parts:
-        for time in times:
-            helpers = [(helper, helper.shown_with(time) if helper else ()) for helper in (plan.mask, plan.clouds)]
-            for window in plan.windows:
-                mask, clouds = (
-                    [request for moment in shown if helper for request in helper.requests(window, moment)]
-                    for helper, shown in helpers
-                )
-                yield _Chip(part, window, time, part.requests(window, time), mask, clouds)
+    for part, time, windows in plan.cuts():
+        helpers = [(helper, helper.shown_with(time) if helper else ()) for helper in (plan.mask, plan.clouds)]
+        for window in windows:
+            mask, clouds = (
+                [request for moment in shown if helper for request in helper.requests(window, moment)]
+                for helper, shown in helpers
+            )
+            yield _Chip(part, window, time, part.requests(window, time), mask, clouds)
 
 
 class _Desk:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from earthcurator.errors import BadDates, BadInput
 from earthcurator.gibs.catalogue import instants_of, range_of
 from earthcurator.gibs.layers import Layer, Pyramid
@@ -67,7 +69,7 @@ class Plan:
     """On which all chips lie."""
     zoom: int
     windows: Sequence[Window]
-    """The chips of each instant."""
+    """Where each instant has its chips; a limited order has some of them."""
     parts: tuple[tuple[Part, tuple[datetime | None, ...]], ...]
     """Each layer, with the instants at which it has imagery."""
     mask: Part | None = None
@@ -76,7 +78,23 @@ class Plan:
     @property
     def chips(self) -> int:
         """How many there are at most."""
-        return len(self.windows) * self.instants
+        whole = len(self.windows) * self.instants
+        return whole if self.order.limit is None else min(whole, self.order.limit)
+
+    def cuts(self) -> Iterator[tuple[Part, datetime | None, Sequence[Window]]]:
+        """Each layer at each of its instants (None for a layer without times), with the windows of its chips.
+
+        A limited order has about as many of each instant, at places that are drawn at random, the same each time.
+        """
+        instants = [(part, time) for part, times in self.parts for time in times]
+        rng = np.random.default_rng(0)
+        for at, (part, time) in enumerate(instants):
+            count = self.chips * (at + 1) // len(instants) - self.chips * at // len(instants)
+            if count == len(self.windows):
+                yield part, time, self.windows
+            else:
+                drawn = sorted(rng.choice(len(self.windows), count, replace=False).tolist())
+                yield part, time, [self.windows[number] for number in drawn]
 
     @property
     def instants(self) -> int:
@@ -86,6 +104,8 @@ class Plan:
     @property
     def tiles(self) -> int:
         """How many are asked for at most."""
+        if self.order.limit is not None:
+            return sum(1 for _ in self.requests())
         return sum(
             len({tile for window in self.windows for tile in need.tiles(window)}) * count
             for need, count in self._needs()
@@ -118,16 +138,15 @@ class Plan:
 
     def requests(self) -> Iterator[TileRequest]:
         """Every tile that is needed, each once, in the order of time and row."""
-        for part, times in self.parts:
-            for time in times:
-                asked: set[str] = set()
-                helpers = [(h, shown) for h in (self.mask, self.clouds) if h for shown in h.shown_with(time)]
-                for window in self.windows:
-                    for need, moment in ((part, time), *helpers):
-                        for request in need.requests(window, moment):
-                            if request.url not in asked:
-                                asked.add(request.url)
-                                yield request
+        for part, time, windows in self.cuts():
+            asked: set[str] = set()
+            helpers = [(h, shown) for h in (self.mask, self.clouds) if h for shown in h.shown_with(time)]
+            for window in windows:
+                for need, moment in ((part, time), *helpers):
+                    for request in need.requests(window, moment):
+                        if request.url not in asked:
+                            asked.add(request.url)
+                            yield request
 
 
 def make_plan(order: Order, layers: Mapping[str, Layer]) -> Plan:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from earthcurator.errors import Conflict, CuratorError
 from earthcurator.jobs.exported import job_folder
-from earthcurator.jobs.kinds import read_work
+from earthcurator.jobs.requests import read_work
 from earthcurator.models import Job
 from earthcurator.project import Project
 from earthcurator.store.sql.jobs import Jobs

@@ -79,6 +79,7 @@ def command(what: str, out: Path, format_name: str, opinions: Opinions | None, d
     if division:
         shares = ",".join(f"{division.shares.get(name, 0)}" for name in SPLITS)
         words += ["--split", division.by, "--shares", shares, "--seed", f"{division.seed}"]
+        words += ["--block-km", f"{division.block_km:g}"] if division.block_km else []
     return shlex.join(words)
 
 

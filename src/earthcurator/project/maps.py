@@ -1,8 +1,8 @@
-"""All chips of a project at once: where each lies among its likes, on the globe and in time."""
+"""All chips of a project at once: where each lies among its likes, on the globe, in time, and what was said of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthcurator.errors import Conflict
+from earthcurator.labels.fold import ChipState
+from earthcurator.labels.policy import Decided, Policy, decide
+from earthcurator.models import Task
 from earthcurator.search.layout import beside, lay_out, principal
 from earthcurator.store import Atlas, Layout
 
@@ -83,6 +86,59 @@ def chip_map(project: Project) -> ChipMap:
     if layout is None:
         return ChipMap(atlas, nowhere, "principal", entry.id, 0, None)
     return ChipMap(atlas, nowhere, "spread", entry.id, len(layout.places), layout.made)
+
+
+NOTHING, UNSURE, SKIPPED, DISPUTED, HIDDEN = 65_535, 65_534, 65_533, 65_532, 65_531
+"""What `LabelMap.said` holds instead of an answer: nobody said anything; nobody could tell; it was passed over and has
+no answer; people disagree; somebody answered, and this person must not know what."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMap:
+    """What was said in one task, one entry a chip of the project, in the order in which they came."""
+
+    answers: Sequence[tuple[str, ...]]
+    """First each class of the task alone, then what else was answered where a chip may have several classes."""
+    said: NDArray[np.uint16]
+    """Position in `answers`, or one of the numbers above."""
+    mine: NDArray[np.uint8]
+    """1 where this person is among those who said it."""
+
+
+def label_map(project: Project, task: Task, *, reader: str, blind: bool) -> LabelMap:
+    """What was said in a task, as `reader` may know it: who is blind learns the content of their own answers only."""
+    states = project.tasks.states(task)
+    project.chips.table.refresh()
+    numbers = project.chips.ids.rows(states)
+    chips = max(len(project.chips), 1 + max(numbers.values(), default=-1))
+    said, mine = np.full(chips, NOTHING, np.uint16), np.zeros(chips, np.uint8)
+    positions: dict[tuple[str, ...], int] = {(name,): position for position, name in enumerate(task.classes)}
+    for chip, number in numbers.items():
+        state = states[chip]
+        answer = _own(state, reader) if blind else _common(task, state)
+        said[number] = answer if isinstance(answer, int) else positions.setdefault(answer, len(positions))
+        last = state.adjudication.annotator if state.adjudication else None
+        mine[number] = reader in state.opinions or reader in state.skips or reader == last
+    return LabelMap(tuple(positions), said, mine)
+
+
+def _own(state: ChipState, reader: str) -> tuple[str, ...] | int:
+    if own := state.opinions.get(reader):
+        return own.value if own.decision == "label" else UNSURE
+    if reader in state.skips:
+        return SKIPPED
+    return HIDDEN if state.opinions or state.adjudication else NOTHING
+
+
+def _common(task: Task, state: ChipState) -> tuple[str, ...] | int:
+    """What all say who could tell, or the last word."""
+    answer = decide(task, state, Policy("any"))
+    if isinstance(answer, Decided):
+        return answer.value
+    if state.adjudication or state.opinions:
+        tells = any(opinion.decision == "label" for opinion in state.opinions.values())
+        return DISPUTED if tells and not state.adjudication else UNSURE
+    return SKIPPED if state.skips else NOTHING
 
 
 def _with_new(places: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -124,7 +124,9 @@ class Search:
         plan = _plan(audit)
         answers = {row: self._answer(states[chip]) for row, chip in enumerate(audit["chips"]) if chip in states}
         found = {chip for chip, state in states.items() if self._answer(state) is True}
-        since = self._learner.waited(found, Known(**audit["known"])) | (found & set(audit["chips"]))
+        then = audit.get("known")  # early checks did not keep it: what was found since then cannot be told from theirs
+        waited = self._learner.waited(found, Known(**then)) if then else set()
+        since = waited | (found & set(audit["chips"]))
         return audit_bound(plan, answers, min(plan.found + len(since), len(found)))
 
     def _in_order(self, states: Mapping[str, ChipState]) -> Iterator[tuple[str, bool | None]]:

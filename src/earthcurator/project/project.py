@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -31,7 +32,7 @@ from earthcurator.encoders import (
     prepare,
 )
 from earthcurator.errors import BadInput, BadPicture, Conflict, NotFound
-from earthcurator.export import Division, Labelled, Opinions, Provenance, write_dataset
+from earthcurator.export import Division, Labelled, Opinions, Provenance, Written, write_dataset
 from earthcurator.export.splits import SHARES, By, strata
 from earthcurator.export.splits import split as split_dataset
 from earthcurator.imagery import Imagery, Progress, Where, credits, orders
@@ -47,12 +48,13 @@ from earthcurator.project.learner import Learner
 from earthcurator.project.outlook import Search
 from earthcurator.project.records import Records
 from earthcurator.project.tasks import TaskBook
+from earthcurator.project.vectortables import TableEmbedded, embed_from
 from earthcurator.search import search
 from earthcurator.settings import Settings
 
 if TYPE_CHECKING:
     from earthcurator.project.finetuning import Finetuned
-    from earthcurator.project.training import TrainReport
+    from earthcurator.project.training import Int8Report, TrainReport
 
 T = TypeVar("T")
 
@@ -105,6 +107,11 @@ class Project:
     def name(self) -> str:
         """The project's name."""
         return str(self._manifest["name"])
+
+    @property
+    def id(self) -> str:
+        """The same wherever the project is moved to: programs tell projects apart by it."""
+        return sha256(str(self._manifest.get("created")).encode()).hexdigest()[:12]
 
     @property
     def threads(self) -> int:
@@ -257,7 +264,10 @@ class Project:
             return self.encoders.find(self.default_encoder)
         sides = [min(chip.width, chip.height) for chip in islice(self.chips.all(), 1000)]
         if not sides:
-            raise Conflict(f"{self.location} has no chips yet", hint="bring some in first: curator import PATH")
+            raise Conflict(
+                f"{self.location} has no chips yet",
+                hint="bring some in first: Get imagery in the app, `curator download` or `curator import`",
+            )
         return self.set_default_encoder(packaged_for(round(statistics.median(sides))))
 
     # -- embeddings ----------------------------------------------------------------------------------------------
@@ -293,6 +303,23 @@ class Project:
             seconds=time.monotonic() - started,
         )
 
+    def embed_from(
+        self,
+        table: str | Path,
+        *,
+        name: str | None = None,
+        ids: str | None = None,
+        vectors: str | None = None,
+        progress: Progress = _silent,
+    ) -> TableEmbedded:
+        """Take in vectors that were made elsewhere, under a name, by default the file's.
+
+        `table` is a Parquet or Arrow table, or a NumPy array (n, d) with a list of names beside it. `ids` is the column
+        (or for an array the file) with chip ids or file names, `vectors` the column with the vectors. Such vectors can
+        be searched by chip like any others; a picture that is no chip has none.
+        """
+        return embed_from(self, Path(table), name=name, ids=ids, vectors=vectors, progress=progress)
+
     def embeddings(self, encoder: Encoder | EncoderEntry) -> store.Embeddings:
         """The vectors of this encoder."""
         with self._opening:
@@ -309,7 +336,10 @@ class Project:
         embeddings.table.refresh()
         self.chips.table.refresh()
         if not len(embeddings):
-            raise Conflict(f"{self.location} has no vectors of {chosen.card.name} yet", hint="run: curator embed")
+            raise Conflict(
+                f"{self.location} has no vectors of {chosen.card.name} yet",
+                hint="embed the chips first: on the page of the project, or with `curator embed`",
+            )
         vectors = embeddings.index.open()
         found = search(
             vectors,
@@ -391,6 +421,11 @@ class Project:
         report: TrainReport = _training("training").train(self, **options)
         return report
 
+    def int8(self, encoder: str) -> Int8Report:
+        """Make an int8 copy of an encoder, and keep it if it is as good. It takes 32 chips to set and measure it."""
+        report: Int8Report = _training("training").int8(self, encoder)
+        return report
+
     def finetune(self, task: Task | str, **options: Any) -> Finetuned:
         """Make a classifier from the labels of a task, keep it among the encoders, and report how good it is.
 
@@ -420,14 +455,16 @@ class Project:
         split: By | None = None,
         shares: Mapping[str, float] = SHARES,
         seed: int = 0,
+        block_km: float | None = None,
         format: str = "imagefolder",  # noqa: A002 - the word users know
         progress: Progress = _silent,
-    ) -> int:
-        """Write a labelled dataset into a new folder; returns how many chips it holds.
+    ) -> Written:
+        """Write a labelled dataset into a new folder.
 
         The classes are those of a task, one answer a chip by the policy; or those of `labels`, chip id → class; or
         else the folders that the chips were imported with. With `split` the dataset is divided at random, by place or
-        by time, as `earthcurator.export.splits` says.
+        by time, as `earthcurator.export.splits` says. By place, chips in blocks of `block_km` stay together; where too
+        many chips touch for that, those at the borders of the sides are left out.
         """
         rows: Iterable[Labelled]
         opinions: Opinions | None = None
@@ -438,9 +475,9 @@ class Project:
             rows, what = self._labelled(labels), "LABELS.csv"
         else:
             rows, what = self._foldered(), "folders"
-        division = None if split is None else Division(by=split, shares=shares, seed=seed)
+        division = None if split is None else Division(by=split, shares=shares, seed=seed, block_km=block_km)
         if division is not None:
-            rows = _divided(list(rows), division)
+            rows, division = _divided(list(rows), division)
         rows = (replace(row, chip=row.chip.published()) for row in rows)
         made = Provenance(
             version=__version__,
@@ -451,7 +488,7 @@ class Project:
             command=command(what, Path(out), format, opinions, division),
             credits=lambda origins: credits(origins, self._settings),
         )
-        return write_dataset(format, Path(out), _told(rows, progress), self.chips.pictures, made).chips
+        return write_dataset(format, Path(out), _told(rows, progress), self.chips.pictures, made)
 
     def _foldered(self) -> Iterator[Labelled]:
         if all(chip.folder is None for chip in self.chips.all()):
@@ -492,10 +529,13 @@ def _training(name: str) -> Any:
     return import_module(f"earthcurator.project.{name}")
 
 
-def _divided(rows: Sequence[Labelled], division: Division) -> Iterator[Labelled]:
+def _divided(rows: Sequence[Labelled], division: Division) -> tuple[list[Labelled], Division]:
     balanced = zip((row.chip for row in rows), strata(rows, len(division.shares)), strict=True)
-    sides = split_dataset(balanced, division.shares, by=division.by, seed=division.seed)
-    return (replace(row, split=sides[row.chip.id]) for row in rows if row.chip.id in sides)
+    sides = split_dataset(
+        balanced, division.shares, by=division.by, seed=division.seed, block_km=division.block_km, between="auto"
+    )
+    kept = [replace(row, split=sides[row.chip.id]) for row in rows if row.chip.id in sides]
+    return kept, replace(division, left_out=len(rows) - len(kept))
 
 
 def _told(rows: Iterable[Labelled], progress: Progress) -> Iterator[Labelled]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.labels.agreement import Agreement, agreement
-from earthcurator.labels.fold import ChipState, Fold, Progress, Speed, fold, progress, speed
+from earthcurator.labels.fold import ChipState, Fold, Progress, Speed, progress, speed
 from earthcurator.labels.policy import Decided, Disputed, Policy, decide, disputed
 from earthcurator.models import Chip, Hit, Label, Task
 from earthcurator.project.labelfiles import read_labels
@@ -115,7 +115,10 @@ class TaskBook:
     def _all(self) -> Iterator[tuple[str, float]]:
         self._chips.table.refresh()
         if not len(self._chips):
-            raise Conflict("the project has no chips to ask about", hint="bring some in: curator import PATH")
+            raise Conflict(
+                "the project has no chips to ask about",
+                hint="bring some in first: Get imagery in the app, `curator download` or `curator import`",
+            )
         return ((chip.id, 0.0) for chip in self._chips.all())
 
     def _asked(self, chips: Sequence[str | Hit]) -> list[tuple[str, float]]:
@@ -212,7 +215,7 @@ class TaskBook:
 
     def states(self, task: Task) -> dict[str, ChipState]:
         """Chip → what holds of it now."""
-        return fold(task, self.events(task))
+        return self._follow(task).states()
 
     def mine(self, task: Task, annotator: str, limit: int = 100) -> Sequence[Label]:
         """What this person decided last and has not undone, newest first: what they can undo."""

@@ -45,7 +45,8 @@ class TaskVectors:
             return
         if not len(stored):
             raise Conflict(
-                f"{self._project.location} has no vectors of {encoder.card.name} yet", hint="run: curator embed"
+                f"{self._project.location} has no vectors of {encoder.card.name} yet",
+                hint="embed the chips first: on the page of the project, or with `curator embed`",
             )
         self._stored, self._asked_about, self.encoder = stored, asked_about, encoder.id
         self.all = stored.vectors(slice(None))

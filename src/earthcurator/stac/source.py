@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 
 from earthcurator.errors import BadDates, BadInput
 from earthcurator.grids import GIBS_SETS, Grid, gibs_grid
@@ -34,11 +35,12 @@ class StacSource:
         items = search_items(self.url, order.layers, order.region, start, end, max_cloud=_cloud_cover(order))
         with closing(items):
             expected = expect(items, grid, zoom, order.region, chip_size=size, stride=stride)
-        bytes_ = expected.windows * size**2 * _BYTES_PER_PIXEL
+        chips = expected.windows if order.limit is None else min(order.limit, expected.windows)
+        bytes_ = chips * size**2 * _BYTES_PER_PIXEL
         return Estimate(
-            chips=expected.windows,
+            chips=chips,
             instants=expected.items,
-            tiles=expected.windows,
+            tiles=chips,
             cached=0,
             download_bytes=bytes_,
             seconds=bytes_ / _BYTES_PER_SECOND,
@@ -48,10 +50,10 @@ class StacSource:
         )
 
     def arrivals(self, order: Order) -> Generator[Arrival | Skipped | Quarantined]:
-        """The order's chips, scene by scene."""
+        """The order's chips, scene by scene; of a limited one the first."""
         grid, zoom = _level(order)
         start, end = _dates(order)
-        return stac_chips(
+        found = stac_chips(
             self.url,
             order.layers,
             grid,
@@ -66,6 +68,8 @@ class StacSource:
             max_cloud=_cloud_cover(order),
             threads=max(8, self._threads),
         )
+        with closing(found):
+            yield from islice(found, order.limit)
 
 
 def _level(order: Order) -> tuple[Grid, int]:

@@ -25,6 +25,7 @@ Edges = Annotated[list[float], Field(min_length=4, max_length=4)]
 
 SHOWN = {f"image/{name}" for name in ("jpeg", "png", "webp", "tiff", "gif", "bmp")}
 """What a browser shows and never runs. Nothing else is sent as a picture, whatever a project says of a chip."""
+MOST_NUMBERS = 10_000
 FOREVER = "private, max-age=31536000, immutable"
 
 ChipName = Annotated[
@@ -50,6 +51,7 @@ class ChipPage(BaseModel):
     """Some chips of a longer list, in the order in which they came."""
 
     chips: list[Chip]
+    numbers: list[int] = Field(description="The number of each in the project: the order in which they came, from 0.")
     next: int | None = Field(description="`start` of the next page; null when this is the last.")
     total: int = Field(description="How many chips the list has.")
 
@@ -64,7 +66,20 @@ class FoundChips(BaseModel):
     """Chips in the order asked."""
 
     chips: list[Chip]
+    numbers: list[int] = Field(description="The number of each in the project.")
     missing: list[str] = Field(description="Ids that are not in this project.")
+
+
+class ChipNumbers(BaseModel):
+    """Chips by their numbers in the project, e.g. those that somebody drew a line around on a map of all chips."""
+
+    numbers: list[Annotated[int, Field(strict=True, ge=0, le=2**53)]] = Field(max_length=MOST_NUMBERS)
+
+
+class ChipIds(BaseModel):
+    """Ids in the order asked."""
+
+    ids: list[str]
 
 
 class ProjectFacts(BaseModel):
@@ -121,7 +136,8 @@ async def list_chips(
     def work() -> ChipPage:
         page = project.chips.page(start, limit, wanted)
         chips = [shown(chip, who) for chip in page.chips]
-        return ChipPage.model_construct(chips=chips, next=page.next, total=page.total)
+        numbers = _numbers(project, chips) if wanted else list(range(start, start + len(chips)))
+        return ChipPage.model_construct(chips=chips, numbers=numbers, next=page.next, total=page.total)
 
     # A filter that is new is looked for in all chips.
     return await (lanes.heavy.run(work) if wanted else run_in_threadpool(work))
@@ -133,7 +149,17 @@ def query_chips(project: Here, who: Viewer, query: ChipQuery) -> FoundChips:
     chips = [shown(chip, who) for chip in project.chips.get(query.ids)]
     known = {chip.id for chip in chips}
     missing = [name for name in query.ids if name not in known]
-    return FoundChips.model_construct(chips=chips, missing=missing)
+    return FoundChips.model_construct(chips=chips, numbers=_numbers(project, chips), missing=missing)
+
+
+@router.post("/chips/ids")
+def list_ids(project: Here, _who: Viewer, asked: ChipNumbers) -> ChipIds:
+    """The ids of chips by their numbers."""
+    project.chips.table.refresh()
+    chips = len(project.chips)
+    if (last := max(asked.numbers, default=0)) >= max(chips, 1):
+        raise NotFound(f"there is no chip number {last}", hint=f"the project has {chips:,} chips, and numbers from 0")
+    return ChipIds.model_construct(ids=project.chips.ids.at(asked.numbers))
 
 
 @router.get("/chips/{chip}")
@@ -219,6 +245,11 @@ def small_answer(content: bytes, side: int, tag: str, name: str) -> Response:
     """A small copy of a picture."""
     media_type, small = thumbnail(content, side)
     return picture_answer(small, media_type, tag, f"{name}-{side}")
+
+
+def _numbers(project: Project, chips: Sequence[Chip]) -> list[int]:
+    numbers = project.chips.ids.rows(chip.id for chip in chips)
+    return [numbers[chip.id] for chip in chips]
 
 
 def _picture(project: Project, name: str, known: str) -> Response:

@@ -30,6 +30,7 @@ class Dataset(BaseModel):
     person: str = Field(description="Id of who asked for it; empty without accounts.")
     recipe: Export = Field(description="What was asked for; a job `export` with the same parameters makes it again.")
     chips: int
+    left_out: int = Field(description="Chips with an answer that a split by place left out, at its borders.")
     fingerprint: str | None = Field(
         description="The same for datasets with the same chips, classes and splits; null for those of older versions."
     )
@@ -103,6 +104,7 @@ def _dataset(project: Project, job: Job) -> Dataset:
         person=job.person,
         recipe=recipe,
         chips=job.result["chips"],
+        left_out=job.result.get("left_out", 0),
         fingerprint=job.result.get("fingerprint"),
         file=job.result["file"],
         bytes=job.result["bytes"],

@@ -1,6 +1,7 @@
 """All chips at once: the map that views of everything are drawn from, and where the finds of a task lie.
 
-The map is one binary answer, a few dozen bytes a chip before compression, that a browser reads without parsing.
+The map is one binary answer, a few dozen bytes a chip before compression, that a browser reads without parsing. What
+was said in a task comes in the same form.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -20,9 +21,9 @@ from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from earthcurator.jobs import Demo, request
-from earthcurator.models import Job
+from earthcurator.models import Job, Person
 from earthcurator.project import Project
-from earthcurator.project.maps import ChipMap, Method, chip_map
+from earthcurator.project.maps import ChipMap, Method, chip_map, label_map
 from earthcurator.web.asked import ClassName, TaskId
 from earthcurator.web.chips import unchanged
 from earthcurator.web.context import Here, Owner, Viewer, is_blind
@@ -33,16 +34,24 @@ router = APIRouter(tags=["explore"])
 FORMAT = """All chips of the project as arrays, for views of everything at once.
 
 The answer is little-endian: four bytes with the length of what follows as JSON (`MapFacts` and `columns`), that JSON,
-and the arrays. `columns` says of each its `name`, its `type` (`float64`, `float32` or `uint16`) and the `offset` of its
-first byte from the beginning of the answer, a multiple of 8. Entry number n of every array is chip number n of
-`GET /api/v1/chips`. `time` is in seconds since 1970 (UTC), `lon` and `lat` in degrees, `x` and `y` within -1..1; NaN is
-unknown. `layer` and `folder` are positions in `layers` and `folders`, 65535 is none.
+and the arrays. `columns` says of each its `name`, its `type` (`float64`, `float32`, `uint16` or `uint8`) and the
+`offset` of its first byte from the beginning of the answer, a multiple of 8. Entry number n of every array is chip
+number n of `GET /api/v1/chips`. `time` is in seconds since 1970 (UTC), `lon` and `lat` in degrees, `x` and `y` within
+-1..1; NaN is unknown. `layer` and `folder` are positions in `layers` and `folders`, 65535 is none.
+"""
+LABELS = """What was said in a task of every chip of the project, as arrays in the form of `GET /api/v1/map`.
+
+`said` (`uint16`) is a position in `answers`, or 65535: nothing was said; 65534: nobody could tell; 65533: skipped, and
+without an answer; 65532: people disagree; 65531: somebody else answered, and you, who label, shall not know what.
+`mine` (`uint8`) is 1 where you are among those who said it.
 """
 BINARY: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}, "description": "The arrays, as said above."},
     304: {"description": "The client has it already."},
 }
 MOST_PLACES = 10_000
+
+Facts = TypeVar("Facts", bound=BaseModel)
 
 
 class MapFacts(BaseModel):
@@ -65,10 +74,17 @@ class MapFacts(BaseModel):
     version: str = Field(description="Changes when the map does; the ETag of the arrays.")
 
 
+class LabelFacts(BaseModel):
+    """What a map of labels is made of."""
+
+    chips: int
+    answers: list[list[str]] = Field(description="Each a list of classes; those of one class first, in their order.")
+
+
 @dataclass(frozen=True, slots=True)
-class _Packed:
+class _Packed(Generic[Facts]):
     version: str
-    facts: MapFacts
+    facts: Facts
     content: bytes
     zipped: bytes
 
@@ -78,9 +94,9 @@ class Maps:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._packed: dict[bool, _Packed] = {}
+        self._packed: dict[bool, _Packed[MapFacts]] = {}
 
-    def get(self, project: Project, *, blind: bool) -> _Packed:
+    def get(self, project: Project, *, blind: bool) -> _Packed[MapFacts]:
         """The map as it is now; without class folders for those who must not see them."""
         with self._lock:  # whoever comes meanwhile waits: making it twice would take longer
             version = _version(project) + ("-blind" if blind else "")
@@ -94,14 +110,7 @@ async def show_map(project: Here, who: Viewer, lanes: Lanewise, request: Request
     """All chips of the project as arrays."""
     maps = _maps(request)
     packed = await lanes.search.run(lambda: maps.get(project, blind=is_blind(who)))
-    tag = f'"{packed.version}"'
-    known = unchanged(tag, request.headers.get("if-none-match", ""))
-    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
-    answer = known or Response(packed.zipped if takes_gzip else packed.content, media_type="application/octet-stream")
-    answer.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"})
-    if known is None and takes_gzip:
-        answer.headers["Content-Encoding"] = "gzip"
-    return answer
+    return _arrays(packed, request)
 
 
 @router.get("/map/info")
@@ -109,6 +118,12 @@ async def describe_map(project: Here, who: Viewer, lanes: Lanewise, request: Req
     """What the map of all chips is made of, without its arrays."""
     maps = _maps(request)
     return await lanes.search.run(lambda: maps.get(project, blind=is_blind(who)).facts)
+
+
+@router.get("/tasks/{task}/map", responses=BINARY, response_class=Response, description=LABELS)
+async def show_label_map(task: TaskId, project: Here, who: Viewer, lanes: Lanewise, request: Request) -> Response:
+    """What was said in a task of every chip of the project, as arrays."""
+    return _arrays(await lanes.reports.run(lambda: _pack_labels(project, task, who)), request)
 
 
 class Place(BaseModel):
@@ -180,7 +195,7 @@ def _version(project: Project) -> str:
     return f"{crc32(repr(parts).encode()):08x}-{parts[0]}"
 
 
-def _pack(found: ChipMap, version: str, *, blind: bool) -> _Packed:
+def _pack(found: ChipMap, version: str, *, blind: bool) -> _Packed[MapFacts]:
     atlas = found.atlas
     if blind:
         atlas = replace(atlas, folder=np.full_like(atlas.folder, 65535), folders=())
@@ -210,7 +225,25 @@ def _pack(found: ChipMap, version: str, *, blind: bool) -> _Packed:
     return _Packed(version, facts, content, gzip.compress(content, 1, mtime=0))
 
 
-def _binary(facts: MapFacts, columns: dict[str, NDArray[Any]]) -> bytes:
+def _pack_labels(project: Project, task: str, who: Person) -> _Packed[LabelFacts]:
+    found = label_map(project, project.tasks.store.get(task), reader=who.id, blind=is_blind(who))
+    facts = LabelFacts(chips=len(found.said), answers=[list(answer) for answer in found.answers])
+    content = _binary(facts, {"said": found.said.astype("<u2"), "mine": found.mine})
+    return _Packed(f"{crc32(content):08x}", facts, content, gzip.compress(content, 1, mtime=0))
+
+
+def _arrays(packed: _Packed[Any], request: Request) -> Response:
+    tag = f'"{packed.version}"'
+    known = unchanged(tag, request.headers.get("if-none-match", ""))
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+    answer = known or Response(packed.zipped if takes_gzip else packed.content, media_type="application/octet-stream")
+    answer.headers.update({"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding"})
+    if known is None and takes_gzip:
+        answer.headers["Content-Encoding"] = "gzip"
+    return answer
+
+
+def _binary(facts: BaseModel, columns: dict[str, NDArray[Any]]) -> bytes:
     """Length, JSON padded with spaces so that the arrays begin at a multiple of 8, and the arrays likewise."""
     described: list[dict[str, Any]] = []
     body = bytearray()
