@@ -128,6 +128,12 @@ def import_(
 )
 @click.option("--shares", default="0.7,0.15,0.15", show_default=True, help="Of train, val and test.")
 @click.option("--seed", default=0, show_default=True, help="Another seed gives another division.")
+@click.option(
+    "--block-km",
+    type=float,
+    metavar="KM",
+    help="Chips in blocks of this size stay on one side of a split by place; by default four times a chip.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_obj
 def export(
@@ -139,12 +145,16 @@ def export(
     split: By | None,
     shares: str,
     seed: int,
+    block_km: float | None,
     as_json: bool,
 ) -> None:
     """Write a labelled dataset into the new folder OUT.
 
     TASK says where the labels are: a task's id or question, the word `folders` for the class folders that the chips
     were imported with, or a CSV file with the columns label and chip (or file).
+
+    Where chips touch all over, no split by place can keep every chip: those at the borders of the sides are left out.
+    Larger blocks lose fewer.
 
     \b
     Example: curator export folders islands-dataset
@@ -157,7 +167,7 @@ def export(
             labels = {chip: "|".join(classes) for chip, classes in project.tasks.read_labels(Path(task))}
         elif task != "folders":
             found = project.tasks.find(task)
-        count = project.export(
+        written = project.export(
             out,
             labels,
             task=found,
@@ -165,12 +175,15 @@ def export(
             split=split,
             shares=_shares(shares),
             seed=seed,
+            block_km=block_km,
             format=format_name,
         )
     if as_json:
-        answer({"out": str(out), "format": format_name, "chips": count})
+        answer({"out": str(out), "format": format_name, "chips": written.chips, "left_out": written.left_out})
     else:
-        say(f"wrote {count:,} chips to {out}")
+        say(f"wrote {written.chips:,} chips to {out}")
+        if written.left_out:
+            say(f"left out {written.left_out:,} chips that touch chips of another side; larger blocks lose fewer")
 
 
 def _shares(text: str) -> dict[str, float]:

@@ -6,6 +6,7 @@ from earthcurator.encoders.onnx import OnnxEncoder, read_model
 from earthcurator.encoders.pipeline import Batch, Encoder, embed
 from earthcurator.encoders.pixel import PixelEncoder
 from earthcurator.encoders.prepare import prepare, resize
+from earthcurator.encoders.vectors_only import VectorsOnly, vectors_only_card, vectors_only_id
 from earthcurator.models import EncoderCard
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "EncoderEntry",
     "OnnxEncoder",
     "PixelEncoder",
+    "VectorsOnly",
     "card_from_json",
     "card_to_json",
     "embed",
@@ -26,4 +28,6 @@ __all__ = [
     "prepare",
     "read_model",
     "resize",
+    "vectors_only_card",
+    "vectors_only_id",
 ]

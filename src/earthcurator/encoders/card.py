@@ -29,8 +29,9 @@ _REQUIRED = {
 def card_to_json(card: EncoderCard) -> bytes:
     """The card as JSON for people: one field a line."""
     told = asdict(card)
-    if not card.classes:
-        del told["classes"]  # only classifiers have them, and Curators that know no classifiers read the others' cards
+    for name in ("classes", "several"):
+        if not told[name]:
+            del told[name]  # only classifiers have them, and Curators that know no classifiers read the others' cards
     return json.dumps(told, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
@@ -84,7 +85,7 @@ def encoder_id(weights: bytes, card: EncoderCard) -> str:
 def _check_ranges(card: EncoderCard) -> None:
     if not card.name.strip():
         raise BadEncoder("the encoder card's name is empty")
-    for name, low, high in (("dim", 1, 65_536), ("input_size", 1, 4_096)):
+    for name, low, high in (("dim", 1, 65_536), ("input_size", 0, 4_096)):
         if not low <= getattr(card, name) <= high:
             raise BadEncoder(f"the encoder card's {name} is {getattr(card, name)}, not within {low}..{high}")
     if not all(map(math.isfinite, (*card.mean, *card.std))) or not all(deviation > 0 for deviation in card.std):

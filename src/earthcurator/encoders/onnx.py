@@ -129,7 +129,7 @@ def read_model(model: Path, card: Path | None = None) -> tuple[bytes, EncoderCar
             hint='give a card: --card FILE.json with "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]',
         )
     size = facts.input_size or stated.get("input_size")
-    if size is None:
+    if not size:
         raise BadEncoder(
             "this model reads pictures of any size, so its best size cannot be seen from the file",
             hint='give a card: --card FILE.json with e.g. {"input_size": 224}',
@@ -263,7 +263,10 @@ def _run(session: Any, output: str, given: NDArray[Any]) -> NDArray[np.float32]:
     try:
         rows = session.run([output], {session.get_inputs()[0].name: given})[0]
     except _ORT_ERRORS as exc:
-        raise BadEncoder(f"this model fails on pictures of shape {given.shape}: {exc}") from exc
+        raise BadEncoder(
+            f"this model fails on pictures of shape {given.shape}: {' '.join(str(exc).split())}",
+            hint="run it with ONNX Runtime on a CPU where it was made; it may want more memory than this machine has",
+        ) from exc
     if rows.ndim == 4 and rows.shape[2:] == (1, 1):
         rows = rows[:, :, 0, 0]
     vectors: NDArray[np.float32] = rows.astype(np.float32, copy=False)

@@ -34,6 +34,7 @@ _OTHERS = (
     (b"PK\x03\x04", 0, "a zip archive, such as torch.save writes: a pickle inside"),
     (b"\x89HDF", 0, "an HDF5 file (Keras)"),
     (b"TFL3", 4, "a TensorFlow Lite file"),
+    (b"ORTM", 4, "a file in ONNX Runtime's own format"),  # it would be read past the checks below
     (b'{"', 8, "a safetensors file: weights without a graph"),
 )
 

@@ -16,13 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from earthcurator.errors import BadInput
 from earthcurator.models import EncoderCard
 from earthcurator.pictures import decode
 
 
 def prepare(picture: bytes, card: EncoderCard) -> NDArray[np.uint8]:
-    """An encoded picture as (s, s, 3) uint8 RGB, s being the card's input size. Raises BadPicture."""
+    """An encoded picture as (s, s, 3) uint8 RGB, s being the card's input size. Raises BadPicture.
+
+    Raises BadInput for a card without a model: its vectors were made elsewhere.
+    """
+    if card.vectors_only:
+        raise cannot_see(card)
     return resize(decode(picture, at_least=card.input_size), card)
+
+
+def cannot_see(card: EncoderCard) -> BadInput:
+    """What to say to somebody who shows a picture to ready-made vectors."""
+    return BadInput(
+        f"{card.name} is a table of ready-made vectors: it has none of this picture and no model to make one",
+        hint="search by a chip that has a vector in it, add rows with `curator embed --from`, or use another encoder",
+    )
 
 
 def resize(pixels: NDArray[np.uint8], card: EncoderCard) -> NDArray[np.uint8]:

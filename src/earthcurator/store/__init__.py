@@ -8,13 +8,17 @@ from earthcurator.store.examples import Examples
 from earthcurator.store.files import BucketFiles, Files, LocalFiles
 from earthcurator.store.layouts import Layout, Layouts
 from earthcurator.store.migrations import FORMAT, migrate, read_manifest, write_manifest
+from earthcurator.store.names import SEVERAL, UNKNOWN, ChipNames
 from earthcurator.store.survey import Survey
 from earthcurator.store.tilecache import SqliteTileCache
 
 __all__ = [
     "FORMAT",
+    "SEVERAL",
+    "UNKNOWN",
     "Atlas",
     "BucketFiles",
+    "ChipNames",
     "Chips",
     "Embeddings",
     "EncoderFiles",

@@ -1,4 +1,7 @@
-"""The encoders a project keeps: an ONNX file and a card each, in a folder named by the encoder's id."""
+"""The encoders a project keeps: a card and an ONNX file each, in a folder named by the encoder's id.
+
+One whose vectors were made elsewhere has a card alone.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,10 @@ class EncoderFiles:
     def add(self, encoder: str, weights: bytes, card: bytes) -> None:
         """Keep an encoder. The card comes last: a folder without one does not count."""
         self._files.write(f"encoders/{encoder}/{WEIGHTS}", weights)
+        self.add_card(encoder, card)
+
+    def add_card(self, encoder: str, card: bytes) -> None:
+        """Keep an encoder that is a name for ready-made vectors, and no model."""
         self._files.write(f"encoders/{encoder}/{CARD}", card)
 
     def weights(self, encoder: str) -> bytes:

@@ -33,6 +33,7 @@ REBUILD_SHARE = 0.25
 NUM_BITS = 3
 """Bits a dimension in the index; scores come from the sidecar. 5 bits: 44 % larger, the same recall (vectors.md §2)."""
 SAMPLE_RATE = 64
+_INDEXED_DIMS = 8  # Lance's index takes vectors of a multiple of 8 numbers; all others are compared one by one
 _INDEX = "vector_idx"
 _BLOCK = 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +71,7 @@ class VectorIndex:
         dataset = self._table.dataset
         rows = {number: count for number, count, _ in fragments_of(dataset)}
         total = sum(rows.values())
-        if total < self._index_from:
+        if total < self._index_from or self._dim % _INDEXED_DIMS:
             return
         indexed = [sum(rows.get(fragment, 0) for fragment in segment) for segment in _segments(dataset)]
         if total - max(indexed, default=0) > REBUILD_SHARE * total:
