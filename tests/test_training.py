@@ -15,9 +15,10 @@ import pytest
 
 import earthcurator as ec
 from earthcurator.errors import BadInput, Conflict, CuratorError
+from earthcurator.ingest import SceneOptions
 from earthcurator.jobs import read_work
 from earthcurator.models import Label, Task
-from earthcurator.pictures import encode_png
+from earthcurator.pictures import decode, encode_png
 from earthcurator.project.verdict import Comparison, judge
 from tests.learn.scenes import ground
 
@@ -50,12 +51,17 @@ def labelled(project: ec.Project, said: Callable[[int, str], str | None], questi
     for number, chip in enumerate(sorted(project.chips.all(), key=lambda chip: chip.id)):
         value = said(number, str(chip.folder))
         if value is not None:
-            label = Label(
-                id=uuid4().hex, task=task.id, chip=chip.id, annotator="me", decision="label", value=(value,),
-                time=datetime.now(UTC),
-            )  # fmt: skip
-            project.tasks.store.put(label)
+            put(project, task, chip.id, value)
     return task
+
+
+def put(project: ec.Project, task: Task, chip: str, *value: str) -> None:
+    project.tasks.store.put(
+        Label(
+            id=uuid4().hex, task=task.id, chip=chip, annotator="me", decision="label", value=value,
+            time=datetime.now(UTC),
+        )
+    )  # fmt: skip
 
 
 def truthful(_: int, folder: str) -> str:
@@ -206,6 +212,59 @@ def test_place_and_time_that_chips_do_not_have_cannot_part_them(own: ec.Project)
     for split in ("place", "time"):
         with pytest.raises(BadInput, match=f"no {split}"):
             own.finetune(task, split=split)
+
+
+def test_neighbours_do_not_measure_what_they_taught(project: ec.Project, tmp_path: Path) -> None:
+    """Every place has a look and an answer of its own, so that only its other chips could tell it."""
+    rng = np.random.default_rng(0)
+    for place in range(24):
+        look = rng.uniform(0, 255, (4, 4, 3)).repeat(16, axis=0).repeat(16, axis=1)
+        pixels = np.concatenate([look + rng.normal(0, 4, look.shape) for _ in range(6)], axis=1).clip(0, 255)
+        scene = tmp_path / f"{place}.png"
+        scene.write_bytes(encode_png(pixels.astype(np.uint8)))
+        west = -170.0 + 14 * place
+        scenes = SceneOptions(chip_size=64, box=ec.Box(west=west, south=0, east=west + 0.6, north=0.1))
+        project.import_pictures([scene], scenes=scenes)
+    answers = rng.permutation(24) % 2
+    task = project.tasks.create("Is it odd?", ("odd", "even"))
+    for chip in project.chips.all():
+        assert chip.box is not None
+        put(project, task, chip.id, ("even", "odd")[answers[round((chip.box.west + 170) / 14)]])
+    apart, mixed = project.finetune(task), project.finetune(task, split="random")
+    assert (apart.split, mixed.split) == ("place", "random")
+    assert mixed.metrics.accuracy.value > 0.9
+    assert apart.metrics.accuracy.value < 0.8
+
+
+def test_labels_of_several_classes_become_a_classifier_too(own: ec.Project) -> None:
+    task = own.tasks.create("What is there?", ("dots", "stripes", "bright", "green"), several=True)
+    pictures = own.chips.pictures([chip.id for chip in own.chips.all()])
+    bright = {chip: bool(decode(content).mean() > 130) for chip, content in pictures.items()}
+    answers = {chip.id: ("dots",) * (chip.folder == "dots") + ("bright",) * bright[chip.id] for chip in own.chips.all()}
+    for chip, answer in answers.items():
+        put(own, task, chip, *answer)
+    for how in ("linear", "full"):
+        found = own.finetune(task, how=how, epochs=2, use=True)
+        card = own.encoders.find(found.encoder).card
+        assert found.classes == card.classes == ("dots", "bright")  # nobody named the others
+        assert card.several
+        assert found.temperature is None
+        assert found.metrics.average_precision.value > 0.8
+        guesses = list(own.classify(task, found.name))
+        assert np.mean([guess.label == answers[guess.chip] for guess in guesses]) > 0.7
+        assert any(len(guess.label) == 2 for guess in guesses)
+        assert any(not guess.label for guess in guesses)
+    assert own.embed().added == 60  # with what it is now: search and suggestions go by it
+    assert len(own.search(ec.Query(positives=[guesses[0].chip], k=5)).hits) == 5
+    assert len(own.learner(task).suggest(4).picked) == 0  # all chips have an answer
+
+
+def test_class_that_every_chip_has_teaches_nothing(own: ec.Project) -> None:
+    task = own.tasks.create("What is there?", ("land", "dots"), several=True)
+    for chip in own.chips.all():
+        put(own, task, chip.id, "land", *(["dots"] if chip.folder == "dots" else []))
+    with pytest.raises(Conflict, match="all 60 labelled chips have the class land"):
+        own.finetune(task)
 
 
 def test_encoder_is_no_classifier(own: ec.Project) -> None:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from earthcurator.encoders import EncoderCard, OnnxEncoder, card_from_json, card_to_json, packaged_weights
 from earthcurator.errors import BadEncoder, BadInput
 from earthcurator.learn import export as exporting
-from earthcurator.learn.export import card_of, export, projection
+from earthcurator.learn.export import card_of, export, export_whole, projection
 from earthcurator.learn.feed import read, sample
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS
@@ -82,6 +82,14 @@ def test_an_exported_encoder_can_be_trained_further() -> None:
     planes = as_planes(torch.from_numpy(pixels(4)))
     with torch.inference_mode():
         torch.testing.assert_close(again(planes), trunk(planes), atol=1e-3, rtol=1e-3)
+
+
+def test_a_whole_export_keeps_every_feature_as_it_is() -> None:
+    trunk = small_trunk().eval()
+    made = export_whole(trunk, pixels(), card(8))
+    found = features(trunk, as_planes(torch.from_numpy(pixels())), torch.device("cpu"))
+    vectors = torch.from_numpy(OnnxEncoder(made.weights, made.card).encode(pixels()))
+    torch.testing.assert_close(vectors, functional.normalize(found, dim=1), atol=1e-4, rtol=0)
 
 
 def test_a_file_for_any_size_reads_other_sizes() -> None:

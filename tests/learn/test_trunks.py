@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -10,13 +12,15 @@ from onnx import numpy_helper
 from torch import nn
 from torch.nn import functional
 
+import earthcurator as ec
 from earthcurator.encoders import packaged, packaged_weights
 from earthcurator.errors import BadEncoder, BadInput
 from earthcurator.learn.export import projection
 from earthcurator.learn.lite0 import Lite0, unfold
-from earthcurator.learn.trunks import TRUNKS, feature_count, make_trunk, packaged_trunk
+from earthcurator.learn.trunks import TRUNKS, feature_count, make_trunk, packaged_trunk, trunk_shape
 from earthcurator.learn.views import as_planes
 from tests.encoders.tiny_models import row_means
+from tests.learn.scenes import SIZE, ground
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,16 @@ def test_anybodys_module_is_asked_for_its_features() -> None:
     assert feature_count(own, 32) == 5
 
 
-@pytest.mark.parametrize("wrong", [nn.Conv2d(3, 5, 3), nn.Linear(7, 7)], ids=["unpooled", "failing"])
+class _Strict(nn.Module):
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        raise ValueError("it wants 224 pixels")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [nn.Conv2d(3, 5, 3), nn.Linear(7, 7), _Strict(), nn.Sequential(nn.Flatten(0))],
+    ids=["unpooled", "failing", "strict", "flat"],
+)
 def test_a_module_that_is_no_trunk_is_refused_in_a_sentence(wrong: nn.Module) -> None:
     with pytest.raises(BadInput, match="trunk"):
         feature_count(wrong, 32)
@@ -113,3 +126,24 @@ def test_the_projection_keeps_the_cosines_best() -> None:
     matrix = projection(features, 6)
     exact, kept = functional.normalize(features, dim=1), functional.normalize(features @ matrix, dim=1)
     torch.testing.assert_close(kept @ kept.T, exact @ exact.T, atol=1e-4, rtol=1e-4)
+
+
+def test_a_project_trains_anybodys_module(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name, content in ground(60).files.items():
+        (tmp_path / "pictures" / f"{name}.png").write_bytes(content)
+    own = nn.Sequential(nn.Conv2d(3, 12, 5, 2), nn.BatchNorm2d(12), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with ec.create(tmp_path / "project") as project:
+        project.import_pictures([tmp_path / "pictures"])
+        report = project.train(trunk=own, epochs=4, size=SIZE, batch=16, dim=8, rate=1e-2)
+        with pytest.raises(BadInput, match="the trunk Conv2d"):
+            project.train(trunk=nn.Conv2d(3, 5, 3), epochs=1, size=SIZE)
+        assert report.encoder is not None
+        card = project.encoders.find(report.encoder).card
+    assert card.name == f"simclr-Sequential-{SIZE}"
+    assert "from the weights that it came with" in card.method
+
+
+def test_trunks_have_one_shape_when_their_weights_are_exchangeable() -> None:
+    assert trunk_shape(make_trunk("resnet18", seed=1)) == trunk_shape(make_trunk("resnet18", seed=2))
+    assert trunk_shape(make_trunk("resnet18")) != trunk_shape(make_trunk("resnet18-narrow"))

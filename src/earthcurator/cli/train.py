@@ -29,11 +29,16 @@ _USE = {(False, False): "never", (False, True): "if better", (True, False): "alw
 @click.command()
 @click.option("--method", default="simclr", show_default=True, help="simclr, simsiam, vicreg, byol or barlow.")
 @click.option(
-    "--init", default="packaged", show_default=True, metavar="packaged|random|ENCODER", help="Weights to begin with."
+    "--init",
+    default="packaged",
+    show_default=True,
+    metavar="packaged|random|pretrained|ENCODER",
+    help="Weights to begin with; pretrained are those of timm or transformers.",
 )
 @click.option(
     "--trunk", default="lite0", show_default=True,
-    help="lite0; with --init random also resnet18, resnet18-narrow, vit-tiny, convnext-atto.",
+    help="lite0; with --init random also resnet18, resnet18-narrow, vit-tiny, convnext-atto; with random or pretrained "
+    "also timm:NAME and hf:NAME.",
 )  # fmt: skip
 @click.option("--minutes", type=float, help="How long to train; 10 unless --epochs says otherwise.")
 @click.option("--epochs", type=float, help="How often to see every picture, instead of --minutes.")
@@ -49,6 +54,7 @@ _USE = {(False, False): "never", (False, True): "if better", (True, False): "alw
 @click.option("--patience", type=int, metavar="N", help="Stop after N measurements without a better one.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--name", help="What to call the encoder.")
+@click.option("--int8", is_flag=True, help="Make an int8 copy too, and keep it if it is as good.")
 @click.option("--task", metavar="TASK", help="Measure with the labels of this task too; they never teach.")
 @click.option("--use", is_flag=True, help="Embed and search with it from now on, whatever the report says.")
 @click.option("--use-if-better", is_flag=True, help="The same if it is clearly better.")
@@ -169,14 +175,16 @@ def _tell_training(report: TrainReport) -> None:
     if report.unreadable:
         say(f"{report.unreadable:,} pictures could not be read and were left out")
     click.echo(report.verdict)
+    if report.ending == "stopped":
+        say("the same command goes on from here")
     if report.encoder is None:
         return
+    if report.int8:
+        click.echo(report.int8.verdict)
     if report.default:
         say(f"{report.name} ({report.encoder}) is the default now; next: curator embed")
     else:
         say(f"kept as {report.name} ({report.encoder}); to use it: curator encoders default {report.name}")
-    if report.ending == "stopped":
-        say("the same command goes on from here")
 
 
 def _tell_classifier(made: Finetuned) -> None:

@@ -42,13 +42,14 @@ def load(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     if not path.exists():
         return None
     hint = f"to start again, remove {path}"
-    if not zipfile.is_zipfile(path):  # anything else torch would read as an older format, a bare pickle
+    if not _is_archive(path):  # anything else torch would read as an older format, a bare pickle
         raise BadInput(f"{path} is not a checkpoint, or it is cut short", hint=hint)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as exc:
         raise BadInput(f"{path} is not a checkpoint that Curator can read", hint=hint) from exc
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    whole = isinstance(found, dict) and all(isinstance(found.get(part), dict) for part in ("settings", "state"))
+    if not whole or found.get("format") != FORMAT:
         raise BadInput(f"{path} is not a checkpoint of this version", hint=hint)
     changed = [name for name in settings if found["settings"].get(name) != settings[name]]
     if changed:
@@ -59,3 +60,12 @@ def load(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
         )
     state: dict[str, Any] = found["state"]
     return state
+
+
+def _is_archive(path: Path) -> bool:
+    """By both ends: torch goes by the beginning, and an archive may have anything put before it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04" and zipfile.is_zipfile(file)
+    except OSError:
+        return False

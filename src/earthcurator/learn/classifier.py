@@ -3,11 +3,14 @@
 A head is linear, or has one hidden layer. It is fitted on unit vectors with every class weighing the same, its
 probabilities are set to the right confidence on labels it was not fitted on, and it becomes a second output of the
 encoder's own ONNX graph: one file gives vectors and class scores, and its vectors stay those of the encoder.
+
+Labels are numbers of classes, (n,). Where a picture may have several classes, or none, they are 0 and 1 for each,
+(n, classes): then every class has a probability of its own, set right by itself.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,6 +40,8 @@ class Head:
     """Weights (in, out) and bias of each."""
     temperature: float = 1.0
     """Logits are divided by it: above 1 the head was surer than it had a right to be."""
+    several: bool = False
+    """Whether a picture may have several of the classes, or none."""
 
     def logits(self, vectors: Vectors) -> NDArray[np.float32]:
         """Before the temperature."""
@@ -46,8 +51,9 @@ class Head:
         return rows
 
     def probabilities(self, vectors: Vectors) -> NDArray[np.float32]:
-        """Of each class; rows add up to 1."""
-        return softmax(self.logits(vectors) / np.float32(self.temperature))
+        """Of each class; rows add up to 1 unless a picture may have several."""
+        logits = self.logits(vectors) / np.float32(self.temperature)
+        return sigmoid(logits) if self.several else softmax(logits)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -57,10 +63,31 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return probabilities
 
 
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each by itself."""
+    return ((1 + np.tanh(logits / 2)) / 2).astype(np.float32, copy=False)
+
+
 def class_weights(labels: Labels, classes: int) -> Tensor:
-    """What a picture of each class counts, so that all classes count the same, and a picture 1 on average."""
+    """What a picture of each class counts, so that all classes count the same, and a picture 1 on average.
+
+    Where a picture may have several, (2, classes): what lacking a class counts, and having it.
+    """
+    if labels.ndim == 2:
+        having = torch.from_numpy(labels.sum(axis=0)).double()
+        return len(labels) / (2 * torch.stack([len(labels) - having, having]).clamp(min=1))
     counts = torch.from_numpy(np.bincount(labels, minlength=classes)).double()
     return len(labels) / (classes * counts.clamp(min=1))
+
+
+def losses(logits: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Weighted cross-entropy of each picture (n,); where it may have several classes, the sum of theirs."""
+    if target.ndim == 1:
+        return functional.cross_entropy(logits, target, weights.to(logits), reduction="none")
+    lacking, having = weights.to(logits)
+    weight = torch.where(target == 1, having, lacking)
+    each = functional.binary_cross_entropy_with_logits(logits, target.to(logits), weight, reduction="none")
+    return each.sum(dim=1)
 
 
 def fit_head(vectors: Vectors, labels: Labels, classes: int, kind: Literal["linear", "mlp"], *, seed: int = 0) -> Head:
@@ -68,23 +95,57 @@ def fit_head(vectors: Vectors, labels: Labels, classes: int, kind: Literal["line
     rows, target = torch.from_numpy(np.ascontiguousarray(vectors)), torch.from_numpy(labels)
     weights = class_weights(labels, classes)
     layers = _fit_linear(rows, target, weights) if kind == "linear" else _fit_mlp(rows, target, weights, seed)
-    return Head(tuple((part.weight.detach().float().numpy().T, part.bias.detach().float().numpy()) for part in layers))
+    return Head(
+        tuple((part.weight.detach().float().numpy().T, part.bias.detach().float().numpy()) for part in layers),
+        several=labels.ndim == 2,
+    )
 
 
 def calibrated(head: Head, vectors: Vectors, labels: Labels) -> Head:
-    """The head with the temperature at which labels that it was not fitted on are likeliest.
+    """The head, as sure as it should be by labels that it was not fitted on."""
+    logits = head.logits(vectors)
+    return _with_platt(head, logits, labels) if head.several else _with_temperature(head, logits, labels)
+
+
+def _with_platt(head: Head, logits: NDArray[np.float32], labels: Labels) -> Head:
+    """Platt 1999, Probabilistic Outputs for Support Vector Machines: a slope and an offset for each class.
+
+    The offset takes back what the weights of rare classes gave them. Both become part of the last layer. Where we
+    differ: the slope stays positive, and near 1 where few labels say otherwise (its logarithm has a normal prior).
+    """
+    given, having = torch.from_numpy(logits).double(), torch.from_numpy(labels.sum(axis=0)).double()
+    lacking = len(labels) - having
+    target = torch.where(torch.from_numpy(labels) == 1, (having + 1) / (having + 2), 1 / (lacking + 2))
+    steepness, offset = (torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True) for _ in range(2))
+    optimizer = torch.optim.LBFGS([steepness, offset], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        said = given * steepness.exp() + offset
+        loss = functional.binary_cross_entropy_with_logits(said, target, reduction="sum") + steepness.square().sum() / 2
+        loss.backward()
+        return float(loss.detach())
+
+    optimizer.step(closure)
+    slope, shift = steepness.detach().exp().float().numpy(), offset.detach().float().numpy()
+    *others, (weights, bias) = head.layers
+    return replace(head, layers=(*others, (weights * slope, bias * slope + shift)))
+
+
+def _with_temperature(head: Head, given: NDArray[np.float32], labels: Labels) -> Head:
+    """The temperature at which these labels are likeliest.
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599. Where we differ: the
     targets leave some doubt, as Platt's do, or a few labels that are all right would make it sure beyond measure.
     """
-    logits, target = torch.from_numpy(head.logits(vectors)).double(), torch.from_numpy(labels)
+    logits, target = torch.from_numpy(given).double(), torch.from_numpy(labels)
     doubt = 1 / (len(labels) + 2)
     temperatures = np.geomspace(_COLDEST, _HOTTEST, 200)
-    losses = [
+    misfits = [
         float(functional.cross_entropy(logits / temperature, target, label_smoothing=doubt))
         for temperature in temperatures
     ]
-    return Head(head.layers, float(temperatures[int(np.argmin(losses))]))
+    return replace(head, temperature=float(temperatures[int(np.argmin(misfits))]))
 
 
 def attach(encoder: bytes, head: Head, vectors_output: str) -> bytes:
@@ -106,16 +167,17 @@ def attach(encoder: bytes, head: Head, vectors_output: str) -> bytes:
         ]
     )
     for number, (weights, bias) in enumerate(head.layers):
-        last = number == len(head.layers) - 1
-        divisor = np.float32(head.temperature if last else 1)
+        is_last = number == len(head.layers) - 1
+        divisor = np.float32(head.temperature if is_last else 1)
         names = [f"{_PREFIX}{number}_{what}" for what in ("weights", "bias", "out", "bent")]
         graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(weights / divisor), names[0]))
         graph.initializer.append(numpy_helper.from_array(bias / divisor, names[1]))
         graph.node.append(helper.make_node("Gemm", [at, *names[:2]], [names[2]]))
-        if not last:
+        if not is_last:
             graph.node.append(helper.make_node("Relu", [names[2]], [names[3]]))
-        at = names[2] if last else names[3]
-    graph.node.append(helper.make_node("Softmax", [at], [SCORES], axis=1))
+        at = names[2] if is_last else names[3]
+    bend = {"op_type": "Sigmoid"} if head.several else {"op_type": "Softmax", "axis": 1}
+    graph.node.append(helper.make_node(**bend, inputs=[at], outputs=[SCORES]))
     graph.output.append(
         helper.make_tensor_value_info(SCORES, TensorProto.FLOAT, ["n", int(head.layers[-1][1].shape[0])])
     )
@@ -136,8 +198,8 @@ def _detach(graph: onnx.GraphProto) -> None:
 
 
 def _fit_linear(rows: Tensor, target: Tensor, weights: Tensor) -> list[nn.Linear]:
-    """Multinomial logistic regression by L-BFGS, from zero: there is one answer."""
-    layer = nn.Linear(rows.shape[1], len(weights), dtype=torch.float64)
+    """Logistic regression by L-BFGS, multinomial or one for each class, from zero: there is one answer."""
+    layer = nn.Linear(rows.shape[1], weights.shape[-1], dtype=torch.float64)
     for part in (layer.weight, layer.bias):
         nn.init.zeros_(part)
     optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
@@ -145,7 +207,7 @@ def _fit_linear(rows: Tensor, target: Tensor, weights: Tensor) -> list[nn.Linear
 
     def closure() -> float:
         optimizer.zero_grad()
-        fit = functional.cross_entropy(layer(given), target, weights, reduction="none").sum()
+        fit = losses(layer(given), target, weights).sum()
         loss = fit + layer.weight.square().sum() / (2 * STRENGTH)
         loss.backward()
         return float(loss.detach())
@@ -158,11 +220,11 @@ def _fit_mlp(rows: Tensor, target: Tensor, weights: Tensor, seed: int) -> list[n
     """One hidden layer with dropout, all vectors in every step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        first, last = nn.Linear(rows.shape[1], _HIDDEN), nn.Linear(_HIDDEN, len(weights))
+        first, last = nn.Linear(rows.shape[1], _HIDDEN), nn.Linear(_HIDDEN, weights.shape[-1])
         body = nn.Sequential(first, nn.ReLU(), nn.Dropout(_DROP), last)
         optimizer = torch.optim.AdamW(body.parameters(), lr=_RATE, weight_decay=_DECAY)
         for _ in range(_STEPS):
-            loss = functional.cross_entropy(body(rows), target, weights.float())
+            loss = losses(body(rows), target, weights).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

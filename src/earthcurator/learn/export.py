@@ -1,8 +1,8 @@
 """From a trained trunk to an encoder file: ONNX that reads uint8 pictures and gives unit vectors, and its card.
 
 What is exported is the trunk's pooled features, projected to 128 dimensions by the uncentred principal components of
-the training pictures' unit features (what scripts/build_packaged_encoder.py found best), and scaled to length one.
-Nothing is handed out before ONNX Runtime agrees with torch.
+the training pictures' unit features (what scripts/build_packaged_encoder.py found best), and scaled to length one. A
+trunk that was trained elsewhere keeps all its features. Nothing is handed out before ONNX Runtime agrees with torch.
 """
 
 from __future__ import annotations
@@ -59,14 +59,31 @@ def export(
     input size open, for trunks that pool at the end; sizes should then be multiples of 32. The card's parity and
     versions are filled in. Raises BadEncoder when the file does not agree with torch.
     """
+    trunk = _ready(trunk, pictures, card)
+    found = features(trunk, as_planes(torch.from_numpy(pictures)), torch.device("cpu"))
+    return _checked(_Encoder(trunk, projection(found, card.dim)), pictures, card, half=half, any_size=any_size)
+
+
+def export_whole(trunk: nn.Module, pictures: NDArray[np.uint8], card: EncoderCard) -> Exported:
+    """The same with all features of the trunk as they are. The pictures only compare the file with torch."""
+    return _checked(_Encoder(_ready(trunk, pictures, card), None), pictures, card)
+
+
+def _ready(trunk: nn.Module, pictures: NDArray[np.uint8], card: EncoderCard) -> nn.Module:
+    """A copy of the trunk to export."""
     if len(pictures) == 0 or pictures.shape[1:] != (card.input_size, card.input_size, 3):
         raise BadInput(
             f"the card says {card.input_size} pixels, the pictures are {pictures.shape}",
             hint="prepare some training pictures with earthcurator.encoders.prepare and this card",
         )
-    trunk = copy.deepcopy(trunk).cpu().float().eval()
-    found = features(trunk, as_planes(torch.from_numpy(pictures)), torch.device("cpu"))
-    module = _Encoder(trunk, projection(found, card.dim)).eval()
+    return copy.deepcopy(trunk).cpu().float().eval()
+
+
+def _checked(
+    module: nn.Module, pictures: NDArray[np.uint8], card: EncoderCard, *, half: bool = False, any_size: bool = False
+) -> Exported:
+    """The module as a file that agrees with it, and the card with what was found."""
+    module.eval()
     weights = _to_onnx(module, card, half=half, any_size=any_size)
     parity = _parity(module, weights, card, pictures[:: max(1, len(pictures) // 64)])
     metrics = {**card.metrics, "lowest cosine to torch": round(parity, 6)}
@@ -120,13 +137,14 @@ def projection(found: Tensor, dim: int) -> Tensor:
 class _Encoder(nn.Module):
     """uint8 (n, h, w, 3) to unit vectors: all that the file does."""
 
-    def __init__(self, trunk: nn.Module, matrix: Tensor) -> None:
+    def __init__(self, trunk: nn.Module, matrix: Tensor | None) -> None:
         super().__init__()
         self.trunk = trunk
         self.register_buffer("matrix", matrix)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return functional.normalize(self.trunk(as_planes(pictures)) @ self.matrix, dim=1)
+        found = self.trunk(as_planes(pictures))
+        return functional.normalize(found if self.matrix is None else found @ self.matrix, dim=1)
 
 
 def _to_onnx(module: nn.Module, card: EncoderCard, *, half: bool, any_size: bool) -> bytes:

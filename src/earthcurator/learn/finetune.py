@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from earthcurator.errors import BadInput
-from earthcurator.learn.classifier import class_weights, fit_head
+from earthcurator.learn.classifier import class_weights, fit_head, losses
 from earthcurator.learn.evaluate import Labels
 from earthcurator.learn.feed import Read, Source, batches, check_differ, epoch_order, read
 from earthcurator.learn.quality import features
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 LAST_PART = 1 / 3
 """Share of a trunk's layers, the last ones, that partial fine-tuning changes."""
 _WARM_UP = 0.1
+
+Answer = int | tuple[int, ...]
+"""The number of a picture's class; where it may have several, 0 or 1 for each class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,8 @@ class Adapted:
 def adapt(
     source: Source,
     trunk: nn.Module,
-    teaching: Mapping[str, int],
-    choosing: Mapping[str, int],
+    teaching: Mapping[str, Answer],
+    choosing: Mapping[str, Answer],
     classes: int,
     lesson: Lesson,
     *,
@@ -81,21 +84,21 @@ def adapt(
     stop: Callable[[], bool] = lambda: False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Adapted:
-    """Fine-tune a copy of the trunk on `teaching`, picture id → class; `choosing` says which epoch was best.
+    """Fine-tune a copy of the trunk on `teaching`, picture id → answer; `choosing` says which epoch was best.
 
     Ends early when `stop` says so, or the time is over; what was best so far is kept.
     """
-    trunk = copy.deepcopy(trunk).cpu().eval()
+    trunk = copy.deepcopy(trunk).cpu().to(memory_format=torch.channels_last).eval()  # twice as fast
     size = lesson.views.size
     seen, asked = read(source, list(teaching), size), read(source, list(choosing), size)
     check_differ(seen.pixels, len(teaching))
-    known, truth = _classes_of(seen, teaching), torch.from_numpy(_classes_of(asked, choosing))
+    known, truth = _answers_of(seen, teaching), torch.from_numpy(_answers_of(asked, choosing))
     model = _Classifier(trunk, _first_head(trunk, seen, known, classes))
-    weights = class_weights(known, classes).float()
+    weights = class_weights(known, classes)
     optimizer = torch.optim.AdamW(_groups(model, lesson), weight_decay=lesson.weight_decay)
     rates = [group["lr"] for group in optimizer.param_groups]
     questions, best, ids = as_planes(torch.from_numpy(asked.pixels)), copy.deepcopy(trunk.state_dict()), seen.ids
-    losses = [_loss(model, questions, truth, weights)]
+    history = [_loss(model, questions, truth, weights)]
     total = lesson.epochs * max(1, -(-len(ids) // lesson.batch))
     generator, begun, step = torch.Generator().manual_seed(lesson.seed), clock(), 0
     for epoch in range(lesson.epochs):
@@ -104,22 +107,22 @@ def adapt(
         for batch in batches(source, parts, size, threads=lesson.threads):
             spent = 0.0 if lesson.seconds is None else (clock() - begun) / lesson.seconds
             if spent >= 1 or stop():
-                return Adapted(_with(trunk, best), epoch, tuple(losses))
+                return Adapted(_with(trunk, best), epoch, tuple(history))
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * _slope(max(step / total, spent))
             view = lesson.views.one(as_planes(torch.from_numpy(batch.pixels)), generator)
-            target = torch.from_numpy(_classes_of(batch, teaching))
-            loss = functional.cross_entropy(model(view), target, weights)
+            target = torch.from_numpy(_answers_of(batch, teaching))
+            loss = losses(model(view), target, weights).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             step += 1
             progress(step, total)
-        losses.append(_loss(model, questions, truth, weights))
-        log.info("epoch %s of fine-tuning: loss %.4f", epoch + 1, losses[-1])
-        if losses[-1] <= min(losses):
+        history.append(_loss(model, questions, truth, weights))
+        log.info("epoch %s of fine-tuning: loss %.4f", epoch + 1, history[-1])
+        if history[-1] <= min(history):
             best = copy.deepcopy(trunk.state_dict())
-    return Adapted(_with(trunk, best), lesson.epochs, tuple(losses))
+    return Adapted(_with(trunk, best), lesson.epochs, tuple(history))
 
 
 class _Classifier(nn.Module):
@@ -130,7 +133,8 @@ class _Classifier(nn.Module):
         self.trunk, self.head = trunk, head
 
     def forward(self, planes: Tensor) -> Tensor:
-        logits: Tensor = self.head(functional.normalize(self.trunk(planes), dim=1))
+        seen = self.trunk(planes.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.head(functional.normalize(seen, dim=1))
         return logits
 
 
@@ -156,14 +160,14 @@ def _groups(model: _Classifier, lesson: Lesson) -> list[dict[str, object]]:
     ]
 
 
-def _classes_of(pictures: Read, classes: Mapping[str, int]) -> Labels:
-    return np.array([classes[name] for name in pictures.ids], np.int64)
+def _answers_of(pictures: Read, answers: Mapping[str, Answer]) -> Labels:
+    return np.array([answers[name] for name in pictures.ids], np.int64)
 
 
 @torch.no_grad()
 def _loss(model: _Classifier, planes: Tensor, truth: Tensor, weights: Tensor) -> float:
     logits = torch.cat([model(part) for part in planes.split(128)])
-    return float(functional.cross_entropy(logits, truth, weights))
+    return float(losses(logits, truth, weights).mean())
 
 
 def _slope(done: float) -> float:

@@ -39,7 +39,7 @@ class Lite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Unit(3, 32, 3, stride=2)
+        self.stem = Unit(3, 32, 3, stride=2)
         blocks: list[nn.Module] = []
         channels = 32
         for repeats, kernel, stride, expansion, out in _STAGES:
@@ -47,7 +47,7 @@ class Lite0(nn.Module):
                 blocks.append(_Block(channels, out, kernel, stride if number == 0 else 1, expansion))
                 channels = out
         self.blocks = nn.Sequential(*blocks)
-        self.head = _Unit(channels, _FEATURES, 1)
+        self.head = Unit(channels, _FEATURES, 1)
         self.folded = False
         """Whether its weights came from a file without the statistics that training needs."""
 
@@ -64,7 +64,7 @@ class Lite0(nn.Module):
         return features
 
 
-class _Unit(nn.Module):
+class Unit(nn.Module):
     """Convolution, normalisation, and ReLU6 unless it is the last of a block."""
 
     def __init__(
@@ -77,6 +77,7 @@ class _Unit(nn.Module):
         self.norm = nn.BatchNorm2d(out, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, h, w) to (n, out, h / stride, w / stride), rounded up."""
         if self.stride > 1:
             x = functional.pad(x, (*self._padding(x.shape[3]), *self._padding(x.shape[2])))
         x = self.norm(self.conv(x))
@@ -94,9 +95,9 @@ class _Block(nn.Module):
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
         wide = channels * expansion
-        widen = [_Unit(channels, wide, 1)] if expansion > 1 else []
+        widen = [Unit(channels, wide, 1)] if expansion > 1 else []
         self.units = nn.Sequential(
-            *widen, _Unit(wide, wide, kernel, stride=stride, groups=wide), _Unit(wide, out, 1, bent=False)
+            *widen, Unit(wide, wide, kernel, stride=stride, groups=wide), Unit(wide, out, 1, bent=False)
         )
         self.adds = stride == 1 and channels == out
 
@@ -112,7 +113,7 @@ def load(trunk: Lite0, file: bytes) -> None:
     """
     check_onnx(file)
     graph = onnx.load_model_from_string(file).graph
-    units = [module for module in trunk.modules() if isinstance(module, _Unit)]
+    units = [module for module in trunk.modules() if isinstance(module, Unit)]
     kernels = _convolutions(graph)
     shapes = [tuple(unit.conv.weight.shape) for unit in units]
     if [kernel.shape for kernel, _ in kernels] != shapes:

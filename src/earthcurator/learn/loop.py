@@ -8,8 +8,11 @@ from what was drawn before.
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -61,8 +64,9 @@ def train(
     """Teach the trunk with the method, and give it back with the weights that did best on held-out pictures.
 
     The trunk maps (n, 3, s, s) within 0..1 to (n, d). `classes` are names of some pictures' classes: they only measure,
-    and never teach. With a folder that has a checkpoint of the same training, that training goes on. Ctrl-C ends it
-    with what is best so far; `stop` does too, and writes a checkpoint first.
+    and never teach. With a folder that has a checkpoint of the same training, that training goes on. Ctrl-C and `stop`
+    end it after the step under way, with a checkpoint and with what is best so far. Ctrl-C after `stop` ends it with
+    the checkpoint alone: KeyboardInterrupt.
     """
     process = join(device)
     train_ids, held_out_ids = split(source.ids)
@@ -88,7 +92,11 @@ def train(
         ending = _learn(source, train_ids, run, progress, stop, save, clock)
     except KeyboardInterrupt:
         log.warning("training is stopped at step %s; its best so far is kept", run.step)
+        save()
+        if stop():
+            raise
         run.measure()
+        save()
         ending = "stopped"
     return run.trained(ending, train_ids, held_out_ids)
 
@@ -109,23 +117,24 @@ def _learn(
     while run.fraction() < 1:
         chosen = run.batches_of_epoch(ids)
         for batch in batches(source, chosen, views.size, threads=recipe.threads):
-            rate = recipe.rate_at(run.fraction())
-            run.set_rate(rate)
-            seed = _seed(recipe, run.step, process.rank)
-            generator.manual_seed(seed)
-            torch.manual_seed(seed)  # for trunks with dropout
-            loss = 0.0
-            for part in _parts(batch, recipe.accumulate):
-                first, second = views(part.to(process.device), generator)
-                with run.mixed_precision():
-                    part_loss = model(first, second) / recipe.accumulate
-                part_loss.backward()
-                loss += float(part_loss.detach())
-            run.optimizer.step()
-            run.optimizer.zero_grad()
-            run.method.after_step(run.trunk, run.fraction())
+            with _whole_step():
+                rate = recipe.rate_at(run.fraction())
+                run.set_rate(rate)
+                seed = _seed(recipe, run.step, process.rank)
+                generator.manual_seed(seed)
+                torch.manual_seed(seed)  # for trunks with dropout
+                loss = 0.0
+                for part in _parts(batch, recipe.accumulate):
+                    first, second = views(part.to(process.device), generator)
+                    with run.mixed_precision():
+                        part_loss = model(first, second) / recipe.accumulate
+                    part_loss.backward()
+                    loss += float(part_loss.detach())
+                run.optimizer.step()
+                run.optimizer.zero_grad()
+                run.method.after_step(run.trunk, run.fraction())
 
-            run.after_step(loss, clock() - began, batch.unreadable)
+                run.after_step(loss, clock() - began, batch.unreadable)
             speed = len(batch.ids) * process.count / max(clock() - began, 1e-9)
             fraction, asked, saving, measuring = process.agree(
                 [
@@ -156,6 +165,27 @@ def _ending(fraction: float, asked: float, given_up: float) -> Ending | None:
     if asked:
         return "stopped"
     return "no longer improving" if given_up else None
+
+
+@contextmanager
+def _whole_step() -> Iterator[None]:
+    """Ctrl-C waits till the end: half a step cannot be gone on from."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # nobody can press it here
+        return
+    pressed = False
+
+    def wait(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        signal.raise_signal(signal.SIGINT)
 
 
 class _Loss(nn.Module):

@@ -143,7 +143,16 @@ class Run:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Stand where `state` was taken."""
+        """Stand where `state` was taken. Raises BadInput when it is not what `state()` gave."""
+        try:
+            self._restore(state)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as exc:
+            raise BadInput(
+                f"the checkpoint is damaged, or not of this training ({type(exc).__name__})",
+                hint="to start again, remove the folder `training` in the project's cache",
+            ) from exc
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.trunk.load_state_dict(state["trunk"])
         self.method.load_state_dict(state["method"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -1,7 +1,7 @@
 """The networks that learn: from pictures (n, 3, s, s) within 0..1 to features (n, d).
 
-Any `torch.nn.Module` of this shape will do; these are the ones that Curator can make by name. They are small, because
-most of what they see is small. Each normalises its input itself.
+Any `torch.nn.Module` of this shape will do; `feature_count` says of one whether it is. These are the ones that Curator
+can make by name. They are small, because most of what they see is small. Each normalises its input itself.
 """
 
 from __future__ import annotations
@@ -54,20 +54,27 @@ def feature_count(trunk: nn.Module, size: int) -> int:
     try:
         with torch.inference_mode():
             given = trunk(torch.rand(2, 3, size, size, device=weights.device))
-    except RuntimeError as exc:
+    except Exception as exc:  # anybody's module fails in any way
         raise BadInput(
             f"the trunk {type(trunk).__name__} fails on pictures of {size} pixels: {exc}",
-            hint="it reads float32 (n, 3, size, size) within 0..1",
+            hint="it reads float32 (n, 3, size, size) within 0..1; if it is for another size, give it: --size",
         ) from exc
     finally:
         trunk.train(was_training)
-    if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != 2:
-        what = f"shape {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+    if not isinstance(given, Tensor) or given.ndim != 2 or len(given) != 2 or not given.is_floating_point():
+        what = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
         raise BadInput(
             f"the trunk {type(trunk).__name__} gives {what} for 2 pictures, not one row of features each",
             hint="end it with pooling and flattening",
         )
     return int(given.shape[1])
+
+
+def trunk_shape(trunk: nn.Module) -> str:
+    """A text that two trunks share exactly when the weights of one fit into the other."""
+    return f"{type(trunk).__name__} " + ", ".join(
+        f"{name} {tuple(value.shape)}" for name, value in trunk.state_dict().items()
+    )
 
 
 # --- residual networks --------------------------------------------------------------------------------------------

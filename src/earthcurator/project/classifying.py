@@ -27,7 +27,7 @@ class Classified:
     scores: Mapping[str, float]
     """Class -> probability, as calibrated on labels that it was not fitted on."""
     label: tuple[str, ...]
-    """The likeliest class."""
+    """The likeliest class; where there may be several, all that are likelier than not."""
 
 
 def classify(
@@ -53,8 +53,14 @@ def classify(
             done += len(batch.keys) + len(batch.failed)
             progress(done, len(chips))
             for chip, row in zip(batch.keys, batch.vectors.tolist(), strict=True):
-                label = (entry.card.classes[int(np.argmax(row))],)
-                yield Classified(chip=chip, scores=dict(zip(entry.card.classes, row, strict=True)), label=label)
+                scores = dict(zip(entry.card.classes, row, strict=True))
+                yield Classified(chip=chip, scores=scores, label=_label(scores, several=entry.card.several))
+
+
+def _label(scores: Mapping[str, float], *, several: bool) -> tuple[str, ...]:
+    if several:
+        return tuple(name for name, score in scores.items() if score > 0.5)
+    return (max(scores, key=scores.__getitem__),)
 
 
 class _Scorer:

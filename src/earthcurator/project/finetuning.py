@@ -1,7 +1,8 @@
 """From a task's labels to a classifier among the project's encoders, with figures from labels it never saw.
 
 The labels are parted in three, by place where the chips have one: most teach, some set how sure the classifier is (and
-which epoch was best), and the rest say how good it is.
+which epoch was best), and the rest say how good it is. Where a chip may have several classes, each has a probability
+of its own.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ from numpy.typing import NDArray
 
 from earthcurator.encoders import EncoderCard, EncoderEntry, OnnxEncoder, embed, prepare
 from earthcurator.errors import BadEncoder, BadInput, Conflict
-from earthcurator.export.splits import By, split
-from earthcurator.labels.policy import Decided, Policy
+from earthcurator.export.labelled import Labelled
+from earthcurator.export.splits import By, split, strata
+from earthcurator.labels.policy import Policy
 from earthcurator.learn.classifier import Head, attach, calibrated, fit_head
 from earthcurator.learn.export import PARITY, export
 from earthcurator.learn.feed import fingerprint, sample
-from earthcurator.learn.finetune import LAST_PART, Lesson, adapt
-from earthcurator.learn.metrics import Metrics, draw_confusion, measure
+from earthcurator.learn.finetune import LAST_PART, Answer, Lesson, adapt
+from earthcurator.learn.metrics import Metrics, draw_confusion, draw_confusions, measure
 from earthcurator.learn.trunks import packaged_trunk
 from earthcurator.learn.views import preset
-from earthcurator.models import Chip, Task
+from earthcurator.models import Task
 from earthcurator.project.datasets import answers
 from earthcurator.project.training import Chips
 
@@ -39,13 +41,15 @@ log = logging.getLogger(__name__)
 
 SHARES: Mapping[str, float] = {"teach": 0.6, "calibrate": 0.15, "measure": 0.25}
 FEWEST = 4
-"""Labels that every class needs: some to teach, one to calibrate with and one to measure on."""
+"""Labels that every class needs: some to teach, one to calibrate with and one to measure on. Where a chip may have
+several classes, so many chips without it too."""
 _FIT_ON = 1024
 _NEAR = 1e-3  # how far probabilities of the file may be from ours
 
 How = Literal["linear", "mlp", "partial", "full"]
 Seen = tuple[list[str], NDArray[np.float32], NDArray[np.int64]]
-"""Chips whose pictures can be read, their vectors `(n, d)` and the numbers of their classes."""
+"""Chips whose pictures can be read, their vectors `(n, d)`, and the numbers of their classes `(n,)` or, where a chip
+may have several, 0 and 1 for each `(n, classes)`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +85,10 @@ class Finetuned:
     taught: int
     """Labels it learned from."""
     metrics: Metrics
-    temperature: float
-    """How much surer it was than it had a right to be, before it was set right."""
+    several: bool
+    """Whether a chip may have several of the classes, or none."""
+    temperature: float | None
+    """How much surer it was than it had a right to be, before it was set right; None where that differs by class."""
     unreadable: int
     unmeasured: tuple[str, ...]
     """Classes without a label among those that measure."""
@@ -105,19 +111,17 @@ def finetune(
 ) -> Finetuned:
     """Make a classifier of the task's answers and keep it. `named` are fields of `Options`."""
     options, begun = Options(**named), clock()
-    chips, labels = _labelled(project, task, policy or Policy())
-    _check(task, labels)
-    parts, by = _parted(chips, labels, options)
-    classes = tuple(name for name in task.classes if name in set(labels.values()))
-    numbers = {name: number for number, name in enumerate(classes)}
-    sides = {side: {chip: numbers[labels[chip]] for chip in some} for side, some in parts.items()}
+    rows = _labelled(project, task, policy or Policy())
+    classes = _classes(task, rows)
+    parts, by = _parted(rows, options)
+    sides = {side: {row.chip.id: _answer(task, row, classes) for row in some} for side, some in parts.items()}
     _check_parts(sides, classes, by)
 
     base = project.encoders.find(options.encoder) if options.encoder else _default(project)
     weights, entry = project.encoders.weights(base), base
     if options.how in ("partial", "full"):
         weights, entry = _adapted(project, base, sides, len(classes), options, progress, stop)
-    encoder = OnnxEncoder(weights, replace(entry.card, classes=()))
+    encoder = OnnxEncoder(weights, replace(entry.card, classes=(), several=False))
     vectors = {side: _vectors(project, encoder, some) for side, some in sides.items()}
     _check_read(vectors, len(classes))
     kind: Literal["linear", "mlp"] = "mlp" if options.how == "mlp" else "linear"
@@ -129,6 +133,7 @@ def finetune(
         entry.card,
         name=options.name or f"{_slug(task.question)}-{options.how}",
         classes=classes,
+        several=task.several,
         method=f"{options.how} classifier for the question {task.question!r} on {entry.card.name} ({entry.id}); "
         f"{entry.card.method}",
         trained_on=f"{len(vectors['teach'][0])} labels, fingerprint of their chips {fingerprint(vectors['teach'][0])}; "
@@ -141,7 +146,7 @@ def finetune(
     kept = project.encoders.keep(made, card)
     if use:
         project.set_default_encoder(kept.id)
-    measured = {names for names, count in zip(classes, map(sum, metrics.confusion), strict=True) if count}
+    title = f"{task.question} {kept.card.name}"
     return Finetuned(
         encoder=kept.id,
         name=kept.card.name,
@@ -150,81 +155,97 @@ def finetune(
         split=by,
         taught=len(vectors["teach"][0]),
         metrics=metrics,
-        temperature=head.temperature,
+        several=task.several,
+        temperature=None if task.several else head.temperature,
         unreadable=sum(map(len, sides.values())) - sum(len(found) for found, _, _ in vectors.values()),
-        unmeasured=tuple(name for name in classes if name not in measured),
-        picture=draw_confusion(metrics.confusion, classes, title=f"{task.question} {kept.card.name}"),
+        unmeasured=tuple(
+            name for name, found in zip(classes, metrics.of_classes, strict=True) if found.average_precision is None
+        ),
+        picture=draw_confusions(metrics.of_classes, classes, title=title)
+        if task.several
+        else draw_confusion(metrics.confusion, classes, title=title),
         seconds=clock() - begun,
         default=use,
     )
 
 
-def _labelled(project: Project, task: Task, policy: Policy) -> tuple[list[Chip], dict[str, str]]:
-    """The chips of the task that have an answer of one class."""
-    if task.several:
-        raise BadInput(
-            f"in the task {task.question!r} a chip may have several classes, which a classifier cannot learn yet",
-            hint="make a task for each class: curator task create",
-        )
-    found = answers(task, project.tasks.store.chips(task.id), list(project.tasks.events(task)), policy).decided
-    labels = {chip: answer.value[0] for chip, answer in found.items() if _is_clear(answer)}
-    if not labels:
+def _labelled(project: Project, task: Task, policy: Policy) -> list[Labelled]:
+    """The chips of the task that have an answer."""
+    found = answers(task, project.tasks.store.chips(task.id), list(project.tasks.events(task)), policy)
+    if not found.decided:
         raise Conflict(
             f"no chip of the task {task.question!r} has an answer yet", hint="label some first: curator label TASK"
         )
-    chips = project.chips.get(sorted(labels))
-    return chips, {chip.id: labels[chip.id] for chip in chips}
+    return [found.labelled(chip) for chip in project.chips.get(sorted(found.decided))]
 
 
-def _is_clear(answer: Decided) -> bool:
-    return len(answer.value) == 1
-
-
-def _check(task: Task, labels: Mapping[str, str]) -> None:
-    """Whether there is something to learn."""
-    counts = Counter(labels.values())
-    if len(counts) < 2:
+def _classes(task: Task, rows: Sequence[Labelled]) -> tuple[str, ...]:
+    """Those with labels, in the order of the task. Raises Conflict where there is nothing to learn."""
+    counts = Counter(name for row in rows for name in row.labels)
+    if not counts or (len(counts) < 2 and not task.several):
+        said = f"say {next(iter(counts))}: one class teaches nothing" if counts else "are of none of its classes"
         raise Conflict(
-            f"all {len(labels):,} labels of the task {task.question!r} say {next(iter(counts))}: one class teaches "
-            "nothing",
-            hint="label some chips of another class",
+            f"all {len(rows):,} labels of the task {task.question!r} {said}", hint="label some chips of another class"
         )
     for name, count in sorted(counts.items(), key=lambda found: found[1]):
         if count < FEWEST:
             raise Conflict(
-                f"the class {name} has {count} label{'s' if count > 1 else ''}, and every class needs {FEWEST}: "
+                f"the class {name} has {_labels(count)}, and every class needs {FEWEST}: "
                 "to learn from, to calibrate with and to measure on",
                 hint=f'find more of them: curator suggest "{task.question}"',
             )
+        if task.several and len(rows) - count < FEWEST:
+            raise Conflict(
+                f"all {len(rows):,} labelled chips {f'but {len(rows) - count} ' if count < len(rows) else ''}have the "
+                f"class {name}, and every class needs {FEWEST} chips without it",
+                hint=f'find some without it: curator suggest "{task.question}"',
+            )
+    return tuple(name for name in task.classes if name in counts)
 
 
-def _parted(chips: Sequence[Chip], labels: Mapping[str, str], options: Options) -> tuple[Mapping[str, list[str]], By]:
-    rows = [(chip, labels[chip.id]) for chip in chips]
+def _labels(count: int) -> str:
+    return f"{count} label{'s' if count > 1 else ''}"
+
+
+def _answer(task: Task, row: Labelled, classes: Sequence[str]) -> Answer:
+    return tuple(int(name in row.labels) for name in classes) if task.several else classes.index(row.label)
+
+
+def _parted(rows: Sequence[Labelled], options: Options) -> tuple[Mapping[str, list[Labelled]], By]:
+    balanced = list(zip((row.chip for row in rows), strata(rows, len(SHARES)), strict=True))
     by: By = options.split or "random"
-    sides = split(rows, SHARES, by=by, seed=options.seed)
-    if options.split is None and all(chip.box is not None for chip in chips):
+    sides = split(balanced, SHARES, by=by, seed=options.seed)
+    if options.split is None and all(row.chip.box is not None for row in rows):
         try:
-            apart = split(rows, SHARES, by="place", seed=options.seed)
+            apart = split(balanced, SHARES, by="place", seed=options.seed)
         except BadInput as error:
             log.info("the labels cannot be parted by place: %s", error)
         else:
-            by, sides = ("random", sides) if _lacks(apart, labels) else ("place", apart)
-    return {side: [chip for chip, name in sides.items() if name == side] for side in SHARES}, by
+            by, sides = ("random", sides) if _lacks(apart, rows) else ("place", apart)
+    return {side: [row for row in rows if sides[row.chip.id] == side] for side in SHARES}, by
 
 
-def _lacks(sides: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+def _lacks(sides: Mapping[str, str], rows: Sequence[Labelled]) -> bool:
     """Whether some class is missing from some side."""
-    there = {(side, labels[chip]) for chip, side in sides.items()}
-    return len(there) < len(SHARES) * len(set(labels.values()))
+    there = {(sides[row.chip.id], name) for row in rows for name in row.labels}
+    return len(there) < len(SHARES) * len({name for row in rows for name in row.labels})
 
 
-def _check_parts(sides: Mapping[str, Mapping[str, int]], classes: Sequence[str], by: By) -> None:
-    taught = set(sides["teach"].values())
-    if missing := [name for number, name in enumerate(classes) if number not in taught]:
-        raise Conflict(
-            f"parted by {by}, no label of {' and '.join(missing)} is left to learn from",
-            hint="label such chips in other places or times, or use --split random",
-        )
+def _check_parts(sides: Mapping[str, Mapping[str, Answer]], classes: Sequence[str], by: By) -> None:
+    hint = "label such chips in other places or times, or use --split random"
+    taught = _taught(np.array(list(sides["teach"].values()), np.int64), len(classes))
+    if missing := [name for name, known in zip(classes, taught, strict=True) if not known]:
+        raise Conflict(f"parted by {by}, no label of {' and '.join(missing)} is left to learn from", hint=hint)
+    if not _taught(np.array(list(sides["measure"].values()), np.int64), len(classes)).any():
+        raise Conflict(f"parted by {by}, the labels that are left to measure on show no class", hint=hint)
+
+
+def _taught(labels: NDArray[np.int64], classes: int) -> NDArray[np.bool_]:
+    """Whether these labels show each class; where there may be several, also what is without it."""
+    if labels.ndim == 2:
+        shown: NDArray[np.bool_] = np.any(labels == 1, axis=0) & np.any(labels == 0, axis=0)
+        return shown
+    return np.isin(np.arange(classes), labels)
 
 
 def _default(project: Project) -> EncoderEntry:
@@ -235,7 +256,7 @@ def _default(project: Project) -> EncoderEntry:
 def _adapted(
     project: Project,
     base: EncoderEntry,
-    sides: Mapping[str, Mapping[str, int]],
+    sides: Mapping[str, Mapping[str, Answer]],
     classes: int,
     options: Options,
     progress: Callable[[int, int], None],
@@ -266,19 +287,20 @@ def _adapted(
         method=f"{options.how} fine-tuning of {base.card.name} ({base.id}), {done.epochs} epochs, seed {options.seed}",
         metrics={},
         classes=(),
+        several=False,
     )
     made = export(done.trunk, pictures, card)
     return made.weights, EncoderEntry(OnnxEncoder(made.weights, made.card).id, made.card)
 
 
-def _vectors(project: Project, encoder: OnnxEncoder, classes: Mapping[str, int]) -> Seen:
+def _vectors(project: Project, encoder: OnnxEncoder, answers: Mapping[str, Answer]) -> Seen:
     found: list[str] = []
     rows = [np.empty((0, encoder.card.dim), np.float32)]
-    with closing(embed(_pictures(project, list(classes)), encoder, threads=project.threads)) as batches:
+    with closing(embed(_pictures(project, list(answers)), encoder, threads=project.threads)) as batches:
         for batch in batches:
             found += batch.keys
             rows.append(batch.vectors)
-    return found, np.concatenate(rows), np.array([classes[chip] for chip in found], np.int64)
+    return found, np.concatenate(rows), np.array([answers[chip] for chip in found], np.int64)
 
 
 def _pictures(project: Project, chips: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -289,7 +311,7 @@ def _pictures(project: Project, chips: Sequence[str]) -> Iterator[tuple[str, byt
 def _check_read(vectors: Mapping[str, Seen], classes: int) -> None:
     """Whether the pictures that can be read are enough, and not all the same."""
     _, taught, labels = vectors["teach"]
-    if len(set(labels.tolist())) < classes or not all(len(found) for found, _, _ in vectors.values()):
+    if not all(len(found) for found, _, _ in vectors.values()) or not _taught(labels, classes).all():
         raise Conflict(
             "too few of the labelled pictures can be read", hint="check the project's pictures: curator doctor"
         )

@@ -18,17 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from earthcurator.encoders import OnnxEncoder, packaged_for
+from earthcurator.encoders import EncoderEntry, OnnxEncoder, packaged_for
 from earthcurator.errors import BadInput
 from earthcurator.export.splits import By, split
 from earthcurator.learn import loop
+from earthcurator.learn.compact import FEWEST, LEAST_COSINE, LEAST_SHARED, Agreement, agreement, to_int8
 from earthcurator.learn.export import card_of, export
 from earthcurator.learn.feed import MIN_PICTURES, fingerprint, sample
-from earthcurator.learn.methods import METHODS
+from earthcurator.learn.methods import METHODS, make_method
+from earthcurator.learn.named import is_named, load_named, short_name
 from earthcurator.learn.neighbours import Preview
 from earthcurator.learn.recipe import Ending, Progress, Recipe, Trained
-from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk
+from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk, trunk_shape
 from earthcurator.learn.views import preset
 from earthcurator.models import Chip
 from earthcurator.project.verdict import Comparison, compare, judge
@@ -41,6 +44,7 @@ log = logging.getLogger(__name__)
 MOST_ASKED = 1000
 """Held-out chips that a report asks about."""
 _FIT_ON = 1024  # chips that the projection to the encoder's dimensions is fitted on
+_RANGES_FROM = 128  # chips that set the ranges of int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +53,11 @@ class Options:
 
     method: str = "simclr"
     init: str = "packaged"
-    """`packaged`, `random`, or an encoder of the project with the architecture of the packaged one."""
-    trunk: str = "lite0"
+    """`packaged`, `random`, or an encoder of the project with the architecture of the packaged one; `pretrained` for
+    the weights that a trunk of timm or transformers comes with."""
+    trunk: Any = "lite0"
+    """A name of `earthcurator.learn.trunks`, `timm:NAME`, `hf:NAME`, or any `torch.nn.Module` that takes (n, 3, h, w)
+    within 0..1 and gives (n, d). A module begins with the weights that it has, whatever `init` says."""
     seconds: float | None = None
     epochs: float | None = None
     batch: int = 128
@@ -64,6 +71,19 @@ class Options:
     seed: int = 0
     patience: int | None = None
     name: str | None = None
+    int8: bool = False
+    """Make an int8 copy of the encoder too, and keep it if it is as good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Int8Report:
+    """Whether an int8 copy of an encoder is as good as the encoder."""
+
+    encoder: str | None
+    """Id of the copy; None when it lost quality and was not kept."""
+    name: str
+    agreement: Agreement
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +110,8 @@ class TrainReport:
     verdict: str
     default: bool = False
     """Whether it is what the project uses now."""
+    int8: Int8Report | None = None
+    """About its int8 copy, if one was asked for."""
 
 
 class Chips:
@@ -120,12 +142,18 @@ def train(
     same call again goes on where it was stopped or killed.
     """
     options = Options(**named)
-    method = METHODS.get(options.method)
+    METHODS.get(options.method)  # before the chips are read
     chips = list(project.chips.all())
     known = classes or {chip.id: chip.folder for chip in chips if chip.folder is not None}
     seen, asked, by = _hold_out(chips, options)
+    if options.int8 and len(asked) < FEWEST:
+        raise BadInput(
+            f"{len(asked)} held-out chips are too few to measure int8 on: it takes {FEWEST}",
+            hint=f"import {10 * FEWEST} chips or more, or leave --int8 out",
+        )
     size = options.size or _size_for(chips)
-    source, trunk, start = Chips(project, seen), *_start(project, options, size)
+    source, start = Chips(project, seen), _start(project, options, size)
+    trunk, features = start.trunk, feature_count(start.trunk, size)
     recipe = Recipe(
         views=preset(options.views, size),
         epochs=options.epochs,
@@ -147,7 +175,7 @@ def train(
     trained = loop.train(
         source,
         trunk,
-        method(feature_count(trunk, size)),
+        make_method(options.method, features, seed=options.seed),
         recipe,
         classes={chip: known[chip] for chip in seen if chip in known} or None,
         checkpoint_folder=folder,
@@ -171,7 +199,7 @@ def train(
         verdict="",
     )
     if trained.best.step == 0:
-        report = replace(report, verdict=_nothing_gained(report, start))
+        report = replace(report, verdict=_nothing_gained(report, start.words))
     else:
         report = _kept(project, options, trained, recipe, report, start=start, asked=asked, known=known)
         if report.encoder and (use == "always" or (use == "if better" and report.is_better)):
@@ -189,24 +217,24 @@ def _kept(
     recipe: Recipe,
     report: TrainReport,
     *,
-    start: str,
+    start: _Start,
     asked: list[str],
     known: Mapping[str, str],
 ) -> TrainReport:
     """The trained trunk as an encoder of the project, and what is to be said of it."""
     size, seen = recipe.views.size, list(trained.train_ids)
-    licence, attribution = _terms(project, options)
     card = card_of(
         trained,
         recipe,
-        name=options.name or f"{options.method}-{options.trunk}-{size}",
-        method=f"{options.method} with {options.trunk}",
-        start=start,
+        name=options.name or f"{options.method}-{_trunk_name(options)}-{size}",
+        method=f"{options.method} with {_trunk_name(options)}",
+        start=start.words,
         dim=options.dim,
-        licence=licence,
-        attribution=attribution,
+        licence=start.licence,
+        attribution=start.attribution,
     )
-    made = export(trained.trunk, sample(Chips(project, seen), seen, size, _FIT_ON, seed=options.seed), card)
+    pictures = sample(Chips(project, seen), seen, size, _FIT_ON, seed=options.seed)
+    made = export(trained.trunk, pictures, card)
     comparisons, count = compare(project, OnnxEncoder(made.weights, made.card), asked, seen, known, seed=options.seed)
     is_better, verdict = judge(comparisons, count, collapsed=report.collapsed)
     measured = {f"held-out {found.on} %": round(100 * found.new, 2) for found in comparisons}
@@ -219,30 +247,78 @@ def _kept(
         comparisons=comparisons,
         is_better=is_better,
         verdict=verdict,
+        int8=make_int8(project, entry, pictures, asked) if options.int8 else None,
     )
 
 
-def _start(
-    project: Project, options: Options, size: int
-) -> tuple[Any, str]:  # a torch module; torch is imported in learn only
-    """The trunk to begin with, and words for it."""
+def int8(project: Project, name: str, *, seed: int = 0) -> Int8Report:
+    """Make an int8 copy of an encoder from some chips of the project, and keep it if others say that it is as good."""
+    entry = project.encoders.find(name)
+    ids = sorted(chip.id for chip in project.chips.all())
+    order = [ids[place] for place in np.random.default_rng(seed).permutation(len(ids))]
+    few = min(_RANGES_FROM, len(ids) // 2)
+    pictures = sample(Chips(project, order), order[:few], entry.card.input_size, few, seed=seed)
+    return make_int8(project, entry, pictures, order[few : few + MOST_ASKED])
+
+
+def make_int8(project: Project, entry: EncoderEntry, pictures: NDArray[np.uint8], asked: Sequence[str]) -> Int8Report:
+    """The same, its ranges set by these pictures (n, s, s, 3), and measured on these chips."""
+    weights, card = to_int8(project.encoders.weights(entry), entry.card, pictures[:_RANGES_FROM])
+    held_out = sample(Chips(project, asked), asked, card.input_size, len(asked), seed=0)
+    found = agreement(OnnxEncoder(weights, card), project.encoders.load(entry), held_out)
+    figures = {"mean cosine to float32": round(found.cosine, 4), "nearest shared with float32 %": 100 * found.shared}
+    kept = project.encoders.keep(weights, replace(card, metrics=figures)) if found.is_kept else None
+    return Int8Report(
+        encoder=kept.id if kept else None,
+        name=kept.card.name if kept else card.name,
+        agreement=found,
+        verdict=f"int8 {'is as good: kept' if kept else 'loses quality: not kept'} (on {found.pictures:,} other chips: "
+        f"mean cosine {found.cosine:.4f}, at least {LEAST_COSINE}; {found.shared:.0%} of the nearest are the same, at "
+        f"least {LEAST_SHARED:.0%}; {found.speed:.1f} times as fast here)",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """The trunk to begin with. The licence of its weights holds on."""
+
+    trunk: Any  # a torch module; torch is imported in learn only
+    words: str
+    licence: str = "unknown"
+    attribution: str = ""
+
+
+def _start(project: Project, options: Options, size: int) -> _Start:
+    if not isinstance(options.trunk, str):
+        return _Start(trunk=options.trunk, words="the weights that it came with")
     if options.init == "random":
-        return make_trunk(options.trunk, seed=options.seed), "random weights"
+        return _Start(trunk=_random_trunk(options, size), words="random weights")
+    if is_named(options.trunk) and options.init == "pretrained":
+        found = load_named(options.trunk, size=size)
+        return _Start(trunk=found.trunk, words=found.method, licence=found.licence, attribution=found.method)
     if options.trunk != "lite0":
+        choices = "--init pretrained or random" if is_named(options.trunk) else "--init random"
         raise BadInput(
             f"the trunk {options.trunk} cannot begin from {options.init}: those weights are of lite0",
-            hint="add --init random, or use --trunk lite0",
+            hint=f"add {choices}, or use --trunk lite0",
         )
     entry = project.encoders.find(packaged_for(size) if options.init == "packaged" else options.init)
-    return packaged_trunk(project.encoders.weights(entry)), f"{entry.card.name} ({entry.id})"
+    return _Start(
+        trunk=packaged_trunk(project.encoders.weights(entry)),
+        words=f"{entry.card.name} ({entry.id})",
+        licence=entry.card.licence,
+        attribution=entry.card.attribution,
+    )
 
 
-def _terms(project: Project, options: Options) -> tuple[str, str]:
-    """Licence and credit: those of the weights it began with hold on."""
-    if options.init == "random":
-        return "unknown", ""
-    card = project.encoders.find("lite0-64" if options.init == "packaged" else options.init).card
-    return card.licence, card.attribution
+def _random_trunk(options: Options, size: int) -> Any:
+    if is_named(options.trunk):
+        return load_named(options.trunk, size=size, seed=options.seed).trunk
+    return make_trunk(options.trunk, seed=options.seed)
+
+
+def _trunk_name(options: Options) -> str:
+    return short_name(options.trunk) if isinstance(options.trunk, str) else type(options.trunk).__name__
 
 
 def _size_for(chips: Sequence[Chip]) -> int:
@@ -285,7 +361,10 @@ def _apart(rows: list[tuple[Chip, str]], shares: Mapping[str, float], seed: int)
 
 def _key(options: Options, size: int, ids: Sequence[str]) -> str:
     """A name for the checkpoint of this training: the same command on the same chips finds it again."""
-    told = {**asdict(options), "name": None, "patience": None, "size": size, "chips": fingerprint(ids)}
+    trunk = options.trunk if isinstance(options.trunk, str) else trunk_shape(options.trunk)
+    asked = asdict(replace(options, trunk=trunk, name=None, patience=None, size=size))
+    del asked["int8"]  # it comes after
+    told = {**asked, "chips": fingerprint(ids)}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -117,7 +117,8 @@ def _gallery(project: Project, new: Encoder, labelled: Sequence[str], rng: np.ra
 def _others(project: Project, new: Encoder) -> list[EncoderEntry]:
     packaged = project.encoders.find(packaged_for(new.card.input_size))
     default = project.encoders.find(project.default_encoder) if project.default_encoder else packaged
-    return [entry for entry in {packaged.id: packaged, default.id: default}.values() if entry.id != new.id]
+    others = {packaged.id: packaged, default.id: default}.values()
+    return [entry for entry in others if entry.id != new.id and not entry.card.vectors_only]
 
 
 def _pairs(ours: Standing, theirs: Standing) -> list[tuple[Measure, Hits, Hits]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from earthcurator.registry import Registry
@@ -36,3 +37,11 @@ class Method(nn.Module):
 
     def after_step(self, trunk: nn.Module, fraction: float) -> None:
         """Called after each step of the optimizer, with the share of the training that is done."""
+
+
+def make_method(name: str, features: int, *, seed: int = 0) -> Method:
+    """The method by that name for a trunk with so many features. The weights of its layers follow from the seed."""
+    maker = METHODS.get(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return maker(features)

@@ -1,8 +1,9 @@
 """SimCLR: of all views in a batch, find the one of the same picture.
 
 Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual Representations,
-https://arxiv.org/abs/2002.05709. We differ in the optimizer (AdamW instead of LARS, batches are small) and take both
-views through the trunk in one pass. With several processes each looks for negatives in its own batch only.
+https://arxiv.org/abs/2002.05709. We differ in the optimizer (AdamW instead of LARS, batches are small) and take one
+view after the other through the trunk: tensors of half the size cost a CPU less (benchmarks/training_speed.py), and
+batch normalisation sees one view at a time. With several processes each looks for negatives in its own batch only.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ class SimCLR(Method):
 
     def loss(self, trunk: nn.Module, first: Tensor, second: Tensor) -> Tensor:
         """NT-Xent of the two views."""
-        z0, z1 = self.projector(trunk(torch.cat([first, second]))).chunk(2)
-        return nt_xent(z0, z1, self.temperature)
+        return nt_xent(self.projector(trunk(first)), self.projector(trunk(second)), self.temperature)
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
