@@ -70,7 +70,7 @@ def test_every_command_of_the_page_on_labelling_runs(tmp_path: Path, make_pictur
     script = script.replace("127.0.0.1:8000", address).replace("--port 8000", f"--port {address[10:]}")
     script = script.replace(" CHIP smoke", f" {chips[0]} smoke")
     done = subprocess.run(
-        ["bash", "-xc", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        ["bash", "-xc", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400
     )
     assert done.returncode == 0, done.stderr
     with ec.open(tmp_path / "fires") as project:

@@ -117,7 +117,7 @@ def test_attached_head_of_several_classes_gives_its_probabilities() -> None:
     card = EncoderCard(name="tiny", dim=6, input_size=16, classes=("a", "b", "c"), several=True)
     scores = OnnxEncoder(weights, card).classify(pictures)
     np.testing.assert_allclose(scores, head.probabilities(vectors), atol=1e-4)
-    assert np.ptp(scores.sum(axis=1)) > 0.1  # they are no shares of one
+    assert (scores.sum(axis=1) > 1.4).all()  # they are no shares of one
 
 
 def test_head_fits_encoders_of_every_shape() -> None:
@@ -248,7 +248,8 @@ def share_right(trunk: nn.Module, pictures: Pictures, taught: dict[str, int], as
 
 def as_vectors(trunk: nn.Module, pictures: Pictures, ids: list[str]) -> np.ndarray:
     planes = as_planes(torch.from_numpy(read(pictures, ids, SIZE).pixels))
-    return nn.functional.normalize(features(trunk, planes, torch.device("cpu")), dim=1).numpy()
+    vectors: np.ndarray = nn.functional.normalize(features(trunk, planes, torch.device("cpu")), dim=1).numpy()
+    return vectors
 
 
 def test_fine_tuning_learns_several_classes_at_once() -> None:

@@ -105,6 +105,8 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, list | tuple) and len(value) == len(inner) and all(map(_fits, value, inner))
     if origin is dict:
         return isinstance(value, dict) and all(_fits(item, inner[1]) for item in value.values())
+    if hint is bool:
+        return isinstance(value, bool)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, hint) and not isinstance(value, bool | NoneType)
@@ -118,4 +120,4 @@ def _words(hint: Any) -> str:
         return "a list of texts" if inner[-1] is Ellipsis else f"{len(inner)} numbers"
     if origin is dict:
         return f"an object of {_words(inner[1])}s"
-    return {int: "a whole number", float: "a number", str: "text"}[hint]
+    return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[hint]

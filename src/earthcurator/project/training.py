@@ -29,11 +29,12 @@ from earthcurator.learn.export import card_of, export
 from earthcurator.learn.feed import MIN_PICTURES, fingerprint, sample
 from earthcurator.learn.methods import METHODS, make_method
 from earthcurator.learn.named import is_named, load_named, short_name
-from earthcurator.learn.neighbours import Preview
+from earthcurator.learn.neighbours import Neighbours, Preview
 from earthcurator.learn.recipe import Ending, Progress, Recipe, Trained
 from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk, trunk_shape
 from earthcurator.learn.views import preset
 from earthcurator.models import Chip
+from earthcurator.project.course import Nearest
 from earthcurator.project.verdict import Comparison, compare, judge
 
 if TYPE_CHECKING:
@@ -133,13 +134,15 @@ def train(
     classes: Mapping[str, str] | None = None,
     previews: Path | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    watch: Callable[[Progress, Callable[[], Nearest]], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
     **named: Any,
 ) -> TrainReport:
     """Teach an encoder the project's imagery, keep it among the project's encoders, and say whether it is better.
 
-    `named` are fields of `Options`. `classes`, chip to class, only measure; without them the folders of import do. The
-    same call again goes on where it was stopped or killed.
+    `named` are fields of `Options`. `classes`, chip to class, only measure; without them the folders of import do.
+    `watch` is called as `progress` is, and can ask what some held-out chips are nearest to at that moment. The same
+    call again goes on where it was stopped or killed.
     """
     options = Options(**named)
     METHODS.get(options.method)  # before the chips are read
@@ -165,11 +168,14 @@ def train(
         threads=project.threads,
     )
     folder = project.cache / "training" / _key(options, size, seen)
-    shown = Preview(Chips(project, asked), trunk, size, previews, seed=options.seed) if previews else None
+    neighbours = Neighbours(Chips(project, asked), trunk, size, seed=options.seed) if previews or watch else None
+    shown = Preview(neighbours, previews) if neighbours and previews else None
 
     def tell(now: Progress) -> None:
         if shown:
             shown.draw(now.quality.step)
+        if watch and neighbours:
+            watch(now, neighbours.named)
         progress(now)
 
     trained = loop.train(
