@@ -9,7 +9,7 @@ PORT ?= 8000
 demo: $(VENV)/.demo
 	$(BIN)/curator demo demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev extension
 	$(BIN)/python hatch_build.py
 	$(BIN)/pytest
 
@@ -19,6 +19,7 @@ check: check-app $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/write_reference.py --check
+	$(BIN)/python scripts/write_notebooks.py --check
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check-app: frontend/node_modules/.ready
