@@ -13,7 +13,7 @@ import { useMe } from "./who";
 
 const queries = new QueryClient({
   queryCache: new QueryCache({ onError: (error, query) => query.state.data !== undefined && tell(error) }),
-  mutationCache: new MutationCache({ onError: tell }),
+  mutationCache: new MutationCache({ onError: (error, _variables, _result, { meta }) => meta?.shown || tell(error) }),
   defaultOptions: {
     queries: { retry: (count, error) => count < 2 && !(error instanceof Fault && error.status > 0), staleTime: 5_000 },
   },

@@ -4,7 +4,7 @@ import { IconCheck, IconMinus, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { api, get, pictureOf, type Schemas, thumbnailOf } from "../api/client";
 import classes from "./explore.module.css";
-import { centerOf } from "./items";
+import { centerOf, placeName } from "./items";
 import { type Change, type Sign, withExample } from "./query";
 import type { Selection } from "./selection";
 
@@ -116,9 +116,6 @@ export function rowsOf(chip: Chip): [name: string, value: string][] {
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }
-
-export const placeName = ([lon, lat]: readonly [number, number]) =>
-  `${Math.abs(lat).toFixed(3)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(3)}° ${lon < 0 ? "W" : "E"}`;
 
 /** A box around the centre, a tenth as wide as the chip: whatever has its centre in it shows the same place. */
 export function around(box: Schemas["Box"]): string {

@@ -1,8 +1,10 @@
 /** Pictures that come from outside: from a file, the clipboard, or dragged in. */
 import { useEffect, useRef } from "react";
 import { BASE, Fault, faultOf, type Schemas } from "../api/client";
+import { typing } from "../app/keys";
 import { tell } from "../app/tell";
 import type { Example, Sign } from "./query";
+import { linkIn } from "./worldview";
 
 export const CHIP_DRAG = "application/x-curator-chip";
 const TAKEN = ["image/jpeg", "image/png", "image/webp", "image/tiff"];
@@ -31,22 +33,27 @@ export async function uploadAll(files: readonly File[], add: (example: Example) 
     );
 }
 
-/** What was dropped: chips of the grid, or files. */
-export function dropped(data: DataTransfer): { chips: string[]; files: File[] } {
+/** What was dropped: a chip of the grid, files, or a link to Worldview. */
+export function dropped(data: DataTransfer): { chips: string[]; files: File[]; link: string | null } {
   const chip = data.getData(CHIP_DRAG);
-  return { chips: chip ? [chip] : [], files: [...data.files] };
+  return { chips: chip ? [chip] : [], files: [...data.files], link: linkIn(data.getData("text/plain")) };
 }
 
-/** A picture pasted anywhere on the page becomes an example. Text fields keep what is pasted into them. */
-export function usePaste(take: (files: File[], sign: Sign) => void) {
-  const latest = useRef(take);
-  latest.current = take;
+/**
+ * A picture, or a link to Worldview, that is pasted anywhere on the page becomes an example. Text fields keep the text
+ * that is pasted into them.
+ */
+export function usePaste(take: (files: File[], sign: Sign) => void, takeLink: (link: string, sign: Sign) => void) {
+  const latest = useRef({ take, takeLink });
+  latest.current = { take, takeLink };
   useEffect(() => {
     const paste = (event: ClipboardEvent) => {
       const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
-      if (files.length === 0) return;
+      const link = typing(event.target) ? null : linkIn(event.clipboardData?.getData("text/plain") ?? "");
+      if (files.length > 0) latest.current.take(files, "like");
+      else if (link) latest.current.takeLink(link, "like");
+      else return;
       event.preventDefault();
-      latest.current(files, "like");
     };
     window.addEventListener("paste", paste);
     return () => window.removeEventListener("paste", paste);

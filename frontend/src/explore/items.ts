@@ -155,3 +155,6 @@ export function centerOf({ west, south, east, north }: Schemas["Box"]): [number,
   const lon = west + wide / 2;
   return [lon > 180 ? lon - 360 : lon, (south + north) / 2];
 }
+
+export const placeName = ([lon, lat]: readonly [number, number]) =>
+  `${Math.abs(lat).toFixed(3)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(3)}° ${lon < 0 ? "W" : "E"}`;

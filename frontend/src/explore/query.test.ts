@@ -22,6 +22,7 @@ describe("the address", () => {
       projection: "3413",
       size: 96,
       chip: "c",
+      worldview: "https://worldview.earthdata.nasa.gov/?v=-125,37,-120,41&l=A(hidden),B&t=2020-08-16",
     };
     expect(read(new URLSearchParams(write(query).toString()))).toEqual(query);
   });

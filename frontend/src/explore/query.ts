@@ -27,6 +27,7 @@ export interface Query {
   projection: Projection;
   size: number;
   chip: string | null;
+  worldview: string; // a link to NASA Worldview that is to become an example
 }
 
 export const FEWEST = 500;
@@ -79,6 +80,7 @@ export function read(params: URLSearchParams): Query {
     projection: projection ?? "4326",
     size: Math.round(number(params.get("size"), SIZES.least, SIZES.most, SIZES.usual)),
     chip: params.get("chip"),
+    worldview: params.get("worldview") ?? "",
   };
 }
 
@@ -102,6 +104,7 @@ export function write(query: Query): URLSearchParams {
   set("projection", query.projection, "4326");
   set("size", query.size, SIZES.usual);
   set("chip", query.chip, null);
+  set("worldview", query.worldview, "");
   return params;
 }
 

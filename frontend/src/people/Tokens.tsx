@@ -1,7 +1,8 @@
 /** Tokens: how programs ask in somebody's name. */
-import { Alert, Button, Card, Group, NumberInput, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Card, Group, NumberInput, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Link } from "wouter";
 import { api, get } from "../api/client";
 import { momentOf } from "../app/words";
 import { Copied } from "./SecretLink";
@@ -29,7 +30,12 @@ export function Tokens() {
           Programs and browsers
         </Title>
         <Text size="sm" c="dimmed">
-          A token lets a notebook or script ask in your name. Stop one here, and it lets nobody in any more.
+          A token lets a notebook or script ask in your name. Stop one here, and it lets nobody in any more. The
+          extension for NASA Worldview is paired under{" "}
+          <Anchor component={Link} href="/settings" size="sm" underline="always">
+            Settings
+          </Anchor>
+          .
         </Text>
         <form
           onSubmit={(event) => {

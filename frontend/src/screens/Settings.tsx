@@ -1,4 +1,4 @@
-/** What a person prefers in this browser, who they are, and the keys. */
+/** What a person prefers in this browser, who they are, which browsers search in their name, and the keys. */
 import {
   Anchor,
   Button,
@@ -17,13 +17,15 @@ import { KeyTable } from "../app/KeyTable";
 import { Page } from "../app/Page";
 import { setPrefs, usePrefs } from "../app/prefs";
 import { useMe } from "../app/who";
+import { Browsers } from "../people/Browsers";
 import { roleName } from "../people/words";
 
 export default function Settings() {
   return (
-    <Page title="Settings" lead="They are kept in this browser and change nothing for anybody else." width={760}>
+    <Page title="Settings" lead="They are yours, and change nothing for anybody else." width={760}>
       <Looks />
       <Account />
+      <Browsers />
       <Card withBorder>
         <Title order={3} size="h4" mb="xs">
           Keyboard shortcuts
