@@ -973,7 +973,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description All jobs, the newest first.
+         * @description All jobs, the newest first. What is large in a result is only told of one job: its course, and its picture.
          */
         get: operations["list_jobs_api_v1_jobs_get"];
         put?: never;
@@ -2130,6 +2130,11 @@ export interface components {
              * @description How many chips the project has.
              */
             chips: number;
+            /**
+             * Training
+             * @description Why encoders cannot be trained here, and the remedy; null when they can.
+             */
+            training: string | null;
         };
         /**
          * EncoderState
@@ -2344,6 +2349,46 @@ export interface components {
                 number,
                 number
             ][];
+        };
+        /**
+         * Finetune
+         * @description Make a classifier from the labels of a task.
+         */
+        Finetune: {
+            /**
+             * Task
+             * @description A task's id.
+             */
+            task: string;
+            /**
+             * How
+             * @default linear
+             * @enum {string}
+             */
+            how: "linear" | "mlp" | "partial" | "full";
+            /**
+             * Encoder
+             * @description Name or id; by default the project's.
+             */
+            encoder?: string | null;
+            /**
+             * Split
+             * @description How the labels that measure are set apart.
+             */
+            split?: ("random" | "place" | "time") | null;
+            /** Minutes */
+            minutes?: number | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Use
+             * @description Embed and search with it from now on.
+             * @default false
+             */
+            use: boolean;
         };
         /**
          * Found
@@ -3047,6 +3092,23 @@ export interface components {
             parameters: components["schemas"]["Export"];
         };
         /**
+         * NewFinetune
+         * @description Ask for a classifier from the labels of a task.
+         */
+        NewFinetune: {
+            /**
+             * Id
+             * @description One of your own, 8 to 64 of a-z, 0-9 and -: then asking again changes nothing.
+             */
+            id?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "finetune";
+            parameters: components["schemas"]["Finetune"];
+        };
+        /**
          * NewImport
          * @description Ask for an upload to become chips.
          */
@@ -3215,6 +3277,35 @@ export interface components {
              * @default 365
              */
             days: number;
+        };
+        /**
+         * NewTrain
+         * @description Ask for an encoder that knows the project's imagery. While it runs, its result has the course of it.
+         */
+        NewTrain: {
+            /**
+             * Id
+             * @description One of your own, 8 to 64 of a-z, 0-9 and -: then asking again changes nothing.
+             */
+            id?: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "train";
+            /**
+             * @default {
+             *       "method": "simclr",
+             *       "init": "packaged",
+             *       "trunk": "lite0",
+             *       "minutes": 10,
+             *       "batch": 128,
+             *       "rate": 0.0005,
+             *       "seed": 0,
+             *       "use": "never"
+             *     }
+             */
+            parameters: components["schemas"]["Train"];
         };
         /**
          * NumberedRound
@@ -4039,6 +4130,62 @@ export interface components {
         Tokens: {
             /** Tokens */
             tokens: components["schemas"]["Token"][];
+        };
+        /**
+         * Train
+         * @description Teach an encoder the project's imagery, without labels.
+         */
+        Train: {
+            /**
+             * Method
+             * @default simclr
+             * @enum {string}
+             */
+            method: "simclr" | "simsiam" | "vicreg" | "byol" | "barlow";
+            /**
+             * Init
+             * @description packaged, random, or an encoder to begin with.
+             * @default packaged
+             */
+            init: string;
+            /**
+             * Trunk
+             * @description One of Curator's own.
+             * @default lite0
+             */
+            trunk: string;
+            /**
+             * Minutes
+             * @default 10
+             */
+            minutes: number;
+            /**
+             * Batch
+             * @default 128
+             */
+            batch: number;
+            /**
+             * Rate
+             * @default 0.0005
+             */
+            rate: number;
+            /**
+             * Size
+             * @description Sides in pixels that the encoder sees.
+             */
+            size?: number | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Use
+             * @description Whether to use it from now on.
+             * @default never
+             * @enum {string}
+             */
+            use: "never" | "if better" | "always";
         };
         /**
          * Upload
@@ -6457,7 +6604,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewExport"] | components["schemas"]["NewEmbed"] | components["schemas"]["NewLayout"] | components["schemas"]["NewDownload"] | components["schemas"]["NewImport"];
+                "application/json": components["schemas"]["NewExport"] | components["schemas"]["NewEmbed"] | components["schemas"]["NewLayout"] | components["schemas"]["NewDownload"] | components["schemas"]["NewImport"] | components["schemas"]["NewTrain"] | components["schemas"]["NewFinetune"];
             };
         };
         responses: {

@@ -1,6 +1,6 @@
 /** What a job is, says and will still take, in words. */
 import type { Schemas } from "../api/client";
-import { count, duration, many, sentence } from "../app/words";
+import { count, duration, many, percent, sentence } from "../app/words";
 
 export type Job = Schemas["Job"];
 
@@ -12,6 +12,7 @@ const NAMES: Readonly<Record<string, string>> = {
   layout: "Lay out the map of what looks alike",
   demo: "Open the demo",
   train: "Train an encoder",
+  finetune: "Make a classifier",
 };
 
 export const nameOf = (kind: string): string => NAMES[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1);
@@ -36,6 +37,7 @@ export function standing(job: Job, now: number): string {
     case "waiting":
       return "Waiting for its turn";
     case "running": {
+      if (job.kind === "train") return training(job);
       const left = secondsLeft(job, now);
       const done = job.total
         ? `${count(job.done ?? 0)} of ${count(job.total)}`
@@ -47,13 +49,25 @@ export function standing(job: Job, now: number): string {
     case "done":
       return `Done${outcome(job)}`;
     case "cancelled":
+      if (job.result?.verdict) return `Stopped: ${job.result.verdict}`;
       return "Cancelled. What was finished before is kept.";
     default:
       return sentence(job.error || "It failed");
   }
 }
 
+/** Its steps are no news, and how long it takes was said when it was asked for. */
+function training({ parameters = {}, done, total }: Job): string {
+  const share = shareOf({ done: done ?? 0, total: total ?? null });
+  if (share === null) return "Reading the pictures";
+  if (share >= 1) return "Comparing it with the encoders that there are";
+  const left = 60 * Number(parameters.minutes) * (1 - share);
+  return left > 0 ? `${percent(share)}, about ${duration(left)} left` : percent(share);
+}
+
 function outcome({ result = {} }: Job): string {
+  if (typeof result.verdict === "string") return `: ${result.verdict}`;
+  if (typeof result.taught === "number") return `: ${result.name}, from ${many(result.taught, "label")}`;
   const number = (name: string) => (typeof result[name] === "number" ? (result[name] as number) : null);
   const made = number("added") ?? number("chips") ?? number("embedded") ?? number("vectors") ?? number("total");
   if (made === null) return "";

@@ -1,5 +1,5 @@
 /** How a search goes: what was found, whether one may stop, what that rests on, and who did it. */
-import { Anchor, Select, SimpleGrid } from "@mantine/core";
+import { Anchor, Button, Select, SimpleGrid } from "@mantine/core";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link, useParams, useSearchParams } from "wouter";
 import { api, get, type Schemas } from "../api/client";
@@ -17,6 +17,7 @@ export default function Insights() {
   const { task = "" } = useParams<{ task: string }>();
   const [asked, setAsked] = useSearchParams();
   const labels = useMay("annotator");
+  const curates = useMay("curator");
   const state = useQuery({
     queryKey: ["task", task],
     queryFn: () => get(api.GET("/api/v1/tasks/{task}", { params: { path: { task } } })),
@@ -44,15 +45,22 @@ export default function Insights() {
         </Anchor>
       }
       actions={
-        classes.length > 2 && (
-          <Select
-            aria-label="Class"
-            data={classes}
-            value={wanted || (classes[0] ?? null)}
-            onChange={(to) => to && setAsked({ class: to }, { replace: true })}
-            allowDeselect={false}
-          />
-        )
+        <>
+          {curates && (
+            <Button component={Link} href={`/train?task=${task}`} variant="default">
+              Make a classifier
+            </Button>
+          )}
+          {classes.length > 2 && (
+            <Select
+              aria-label="Class"
+              data={classes}
+              value={wanted || (classes[0] ?? null)}
+              onChange={(to) => to && setAsked({ class: to }, { replace: true })}
+              allowDeselect={false}
+            />
+          )}
+        </>
       }
     >
       {!labels && <Empty title="How a search goes is shown to those who label" />}

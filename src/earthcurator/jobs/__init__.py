@@ -1,7 +1,8 @@
 """Long work in the background: what kinds there are, and who does it."""
 
 from earthcurator.jobs.exported import card_of, export_file, is_here, job_folder, map_of, remove_export
-from earthcurator.jobs.kinds import KINDS, Demo, Download, Embed, Export, Import, Layout, Work
+from earthcurator.jobs.kinds import KINDS, Demo, Download, Embed, Export, Finetune, Import, Layout, Train, Work
+from earthcurator.jobs.kinds.learning import check_training
 from earthcurator.jobs.requests import read_work, request
 from earthcurator.jobs.runner import Runner
 from earthcurator.jobs.uploads import Incoming, Upload
@@ -12,13 +13,16 @@ __all__ = [
     "Download",
     "Embed",
     "Export",
+    "Finetune",
     "Import",
     "Incoming",
     "Layout",
     "Runner",
+    "Train",
     "Upload",
     "Work",
     "card_of",
+    "check_training",
     "export_file",
     "is_here",
     "job_folder",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Event, Thread
 from types import TracebackType
@@ -15,6 +16,7 @@ from uuid import uuid4
 
 from earthcurator.errors import Conflict, CuratorError
 from earthcurator.jobs.exported import job_folder
+from earthcurator.jobs.kinds.work import Cancelled, HandedBack, Lost, Stop
 from earthcurator.jobs.requests import read_work
 from earthcurator.models import Job
 from earthcurator.project import Project
@@ -30,22 +32,6 @@ POLL_SECONDS = 1.0
 """How often an idle worker looks for a job."""
 STOP_SECONDS = 8.0
 """How long work has to notice that the runner stops."""
-
-
-class _Stop(Exception):
-    """Raised inside the work, by its progress, to end it."""
-
-
-class _Cancelled(_Stop):
-    """Somebody asked for it."""
-
-
-class _HandedBack(_Stop):
-    """The runner stops."""
-
-
-class _Lost(_Stop):
-    """The job has ended, or another worker runs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +118,10 @@ class Runner:
         try:
             with held:
                 work = read_work(job.kind, job.parameters)
-                result = work.run(self._project, held.report, job_folder(self._project, job.id))
-        except _Cancelled:
-            held.finish(cancelled=True)
-        except _Lost:
+                result = work.run(self._project, held, job_folder(self._project, job.id))
+        except Cancelled as stopped:
+            held.finish(cancelled=True, result=stopped.result)
+        except Lost:
             log.warning("job %s is no longer ours", job.id)
         except Exception as error:  # noqa: BLE001 a job fails alone
             _fail(held, error, self._project.location)
@@ -167,17 +153,27 @@ class _Held:
         self.jobs, self.job, self.worker, self.stopping = jobs, job, worker, stopping
         self._lease_seconds, self._told_seconds = lease_seconds, told_seconds
         self._progress: tuple[int, int | None] = (0, None)
-        self._why_stop: type[_Stop] | None = None
+        self._so_far: Mapping[str, Any] | None = None
+        self._why_stop: type[Stop] | None = None
         self._ended = Event()
         self._heart = Thread(target=self._beat, name=f"curator-heart-{job.id}", daemon=True)
 
-    def report(self, done: int, total: int | None) -> None:
-        """The progress that the work calls. Raises to end it."""
+    @property
+    def before(self) -> Mapping[str, Any]:
+        """What an earlier attempt said had come of the job."""
+        return self.job.result
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """The report that the work calls. Raises to end it."""
         self._progress = (done, total)
         if self._why_stop is not None:
             raise self._why_stop
         if self.stopping.is_set():
-            raise _HandedBack
+            raise HandedBack
+
+    def so_far(self, result: Mapping[str, Any]) -> None:
+        """To be written with the next beat."""
+        self._so_far = result
 
     def finish(self, **outcome: Any) -> None:
         """Say how it ended, and how far it came: options of `Jobs.finish`."""
@@ -198,12 +194,18 @@ class _Held:
         self._heart.join()
 
     def _beat(self) -> None:
+        written: Mapping[str, Any] | None = None
         while not self._ended.wait(self._told_seconds):
+            so_far = self._so_far
+            news = so_far if so_far is not written else None
             try:
-                if self.jobs.report(self.job.id, self.worker, *self._progress, seconds=self._lease_seconds):
-                    self._why_stop = _Cancelled
+                if self.jobs.report(
+                    self.job.id, self.worker, *self._progress, seconds=self._lease_seconds, result=news
+                ):
+                    self._why_stop = Cancelled
+                written = so_far
             except Conflict:
-                self._why_stop = _Lost
+                self._why_stop = Lost
                 return
             except Exception:  # the database may come back before the lease is over
                 log.exception("the progress of job %s could not be written", self.job.id)

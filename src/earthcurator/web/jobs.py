@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
@@ -12,11 +13,26 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from earthcurator.errors import BadRequest
-from earthcurator.jobs import Download, Embed, Export, Import, Incoming, Layout, Upload, export_file, request
+from earthcurator.jobs import (
+    Download,
+    Embed,
+    Export,
+    Finetune,
+    Import,
+    Incoming,
+    Layout,
+    Train,
+    Upload,
+    export_file,
+    request,
+)
 from earthcurator.models import Job
 from earthcurator.web.context import Curator, Here, Reader, Viewer
 
 router = APIRouter(tags=["jobs"])
+
+LARGE = frozenset({"course", "picture"})
+"""What lists leave out of a result: how a training went from step to step, and the picture of a report."""
 
 Identity = Annotated[str, Path(max_length=64, description="The id of a job.")]
 
@@ -67,7 +83,23 @@ class NewImport(_New):
     parameters: Import
 
 
-NewJob = Annotated[NewExport | NewEmbed | NewLayout | NewDownload | NewImport, Body(discriminator="kind")]
+class NewTrain(_New):
+    """Ask for an encoder that knows the project's imagery. While it runs, its result has the course of it."""
+
+    kind: Literal["train"]
+    parameters: Train = Train()
+
+
+class NewFinetune(_New):
+    """Ask for a classifier from the labels of a task."""
+
+    kind: Literal["finetune"]
+    parameters: Finetune
+
+
+NewJob = Annotated[
+    NewExport | NewEmbed | NewLayout | NewDownload | NewImport | NewTrain | NewFinetune, Body(discriminator="kind")
+]
 
 
 class JobPage(BaseModel):
@@ -92,9 +124,15 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[str | None, Query(max_length=64, description="`next` of the page before.")] = None,
 ) -> JobPage:
-    """All jobs, the newest first."""
+    """All jobs, the newest first. What is large in a result is only told of one job: its course, and its picture."""
     found = project.records.jobs.list(limit + 1, before)
-    return JobPage(jobs=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
+    return JobPage(
+        jobs=[_short(job) for job in found[:limit]], next=found[limit - 1].id if len(found) > limit else None
+    )
+
+
+def _short(job: Job) -> Job:
+    return replace(job, result={name: value for name, value in job.result.items() if name not in LARGE})
 
 
 @router.get("/jobs/{job}")

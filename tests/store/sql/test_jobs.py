@@ -64,6 +64,20 @@ def test_job_runs_from_waiting_to_done(jobs: Jobs) -> None:
         jobs.report("j9", "ana", 4, 10)
 
 
+def test_what_came_of_it_so_far_is_kept_however_it_ends(jobs: Jobs) -> None:
+    for name, end in (
+        ("j1", {"cancelled": True}),
+        ("j2", {"error": "the disk is full"}),
+        ("j3", {"result": {"all": 2}}),
+    ):
+        jobs.add(job(name))
+        claimed(jobs)
+        jobs.report(name, "ana", 1, 2, result={"some": 1})
+        jobs.report(name, "ana", 1, 2)
+        assert jobs.get(name).result == {"some": 1}
+        assert jobs.finish(name, "ana", **end).result == end.get("result", {"some": 1})
+
+
 def test_failure_says_why(jobs: Jobs) -> None:
     jobs.add(job())
     claimed(jobs)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from earthcurator.errors import BadInput, Conflict
 from earthcurator.export.splits import By
 from earthcurator.imagery import Progress
-from earthcurator.jobs.kinds.work import Work
+from earthcurator.jobs.kinds.work import Cancelled, HandedBack, Report, Stop, Work
 from earthcurator.project import Project
+from earthcurator.project.course import Course, Nearest
 from earthcurator.project.maps import lay_out_chips
+
+if TYPE_CHECKING:
+    from earthcurator.learn.recipe import Progress as Step
+
+
+def check_training() -> None:
+    """Whether the extra `train` is installed; raises Conflict. It is not loaded, which takes seconds."""
+    for needed in ("torch", "onnx"):
+        if find_spec(needed) is None:
+            raise Conflict(
+                f"training needs the package {needed}, which is not here", hint="pip install 'earthcurator[train]'"
+            )
 
 
 class Embed(Work):
@@ -60,7 +75,7 @@ class Train(Work):
 
     method: Literal["simclr", "simsiam", "vicreg", "byol", "barlow"] = "simclr"
     init: str = Field(default="packaged", max_length=200, description="packaged, random, or an encoder to begin with.")
-    trunk: str = Field(default="lite0", max_length=100)
+    trunk: str = Field(default="lite0", max_length=100, pattern=r"^[0-9a-z-]+$", description="One of Curator's own.")
     minutes: float = Field(default=10, gt=0, le=10_000)
     batch: int = Field(default=128, ge=2, le=4096)
     rate: float = Field(default=5e-4, gt=0, lt=1)
@@ -69,19 +84,63 @@ class Train(Work):
     use: Literal["never", "if better", "always"] = Field(default="never", description="Whether to use it from now on.")
 
     def check(self, project: Project) -> None:
-        """Whether the encoder to begin with is there."""
+        """Whether training is installed, and the encoder to begin with is there and fits."""
+        check_training()
+        if self.trunk != "lite0" and self.init != "random":
+            raise BadInput(f"the trunk {self.trunk} has no weights to begin with", hint="choose init random")
         if self.init not in ("packaged", "random"):
             project.encoders.find(self.init)
 
-    def run(self, project: Project, report: Progress, folder: Path) -> Mapping[str, Any]:
-        """Goes on from its checkpoint when it was interrupted. The result is the report."""
+    def run(self, project: Project, report: Report, folder: Path) -> Mapping[str, Any]:
+        """Goes on from its checkpoint when it was interrupted. The result is the report, and the course of it.
+
+        When it is cancelled, what is best so far is kept, with its report.
+        """
         del folder
-        made = project.train(
-            **self.model_dump(exclude={"minutes"}),
-            seconds=60 * self.minutes,
-            progress=lambda now: report(int(1000 * now.fraction), 1000),
-        )
-        return asdict(made)
+        told = _Told(report)
+        try:
+            made = project.train(
+                **self.model_dump(exclude={"minutes"}),
+                seconds=60 * self.minutes,
+                watch=told,
+                stop=lambda: told.ends is not None,
+            )
+        except KeyboardInterrupt:
+            if told.ends is None:
+                raise
+            raise told.ends from None
+        result = {
+            **asdict(made),
+            "comparisons": [{**asdict(each), "outcome": each.outcome} for each in made.comparisons],
+            **told.kept(),
+        }
+        if told.ends is not None:
+            raise Cancelled(result)
+        return result
+
+
+class _Told:
+    """Hears of every step of a training, and notices that the job is to end."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._course = Course(report.before.get("course"))
+        self.ends: Stop | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """The course, as it is in the result of the job."""
+        return {"course": self._course.kept()}
+
+    def __call__(self, now: Step, nearest: Callable[[], Nearest]) -> None:
+        if self._course.add(now, nearest):
+            self._report.so_far(self.kept())
+        try:
+            self._report(int(1000 * now.fraction), 1000)
+        except Cancelled as asked:
+            self.ends = asked
+        except HandedBack as asked:
+            self.ends = asked
+            raise KeyboardInterrupt from asked  # ends it with a checkpoint and nothing else, as learn.loop says
 
 
 class Finetune(Work):
@@ -98,7 +157,8 @@ class Finetune(Work):
     use: bool = Field(default=False, description="Embed and search with it from now on.")
 
     def check(self, project: Project) -> None:
-        """Whether task and encoder are there."""
+        """Whether training is installed, and task and encoder are there."""
+        check_training()
         project.tasks.find(self.task)
         if self.encoder is not None:
             project.encoders.find(self.encoder)

@@ -102,17 +102,30 @@ class Jobs:
             return None
         return self._database.write(change)
 
-    def report(self, job: str, worker: str, done: int, total: int | None, seconds: float = 30) -> bool:
-        """Say how far the job is, and keep it for `seconds` more; True when it should stop: somebody cancelled it."""
+    def report(
+        self,
+        job: str,
+        worker: str,
+        done: int,
+        total: int | None,
+        seconds: float = 30,
+        *,
+        result: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Say how far the job is, and keep it for `seconds` more; True when it should stop: somebody cancelled it.
+
+        `result` is what has come of it so far; None leaves what was said before.
+        """
         lease = {"lease_until": NOW + _milliseconds(seconds)}
 
         def change(connection: Connection) -> bool:
             _queue_for_change(connection)
             row = _held(connection, job, worker)
-            if (row["done"], row["total"]) == (done, total):
+            came = {} if result is None else {"result": dict(result)}
+            if (row["done"], row["total"]) == (done, total) and not came:
                 connection.execute(update(JOBS).where(JOBS.c.id == job).values(**lease), self._database.clock)
             else:
-                self._update(connection, job, {**lease, "done": done, "total": total})
+                self._update(connection, job, {**lease, "done": done, "total": total, **came})
             return bool(row["cancel_asked"])
 
         return self._database.write(change)
@@ -141,9 +154,11 @@ class Jobs:
     ) -> Job:
         """Say how the job ended: with an error, cancelled, else well. Only its worker can, and again is fine.
 
-        `progress` is how much was done, of how much; None leaves what was reported last.
+        `result` is what came of it, and `progress` how much was done, of how much; None leaves what was reported last.
         """
-        came = {} if progress is None else {"done": progress[0], "total": progress[1]}
+        came: dict[str, Any] = {} if progress is None else {"done": progress[0], "total": progress[1]}
+        if result is not None:
+            came["result"] = dict(result)
         state = "cancelled" if cancelled else "failed" if error else "done"
 
         def change(connection: Connection) -> Job:
@@ -152,7 +167,7 @@ class Jobs:
             if row["finished"] is not None and row["worker"] == worker:
                 return to_job(row)
             _held(connection, job, worker)
-            return self._end(connection, row, state, result=dict(result or {}), error=error, hint=hint, **came)
+            return self._end(connection, row, state, error=error, hint=hint, **came)
 
         return self._database.write(change)
 
