@@ -216,23 +216,26 @@ def test_place_and_time_that_chips_do_not_have_cannot_part_them(own: ec.Project)
             own.finetune(task, split=split)
 
 
+PLACES = 12
+
+
 def test_neighbours_do_not_measure_what_they_taught(project: ec.Project, tmp_path: Path) -> None:
     """Every place has a look and an answer of its own, so that only its other chips could tell it."""
     rng = np.random.default_rng(0)
-    for place in range(12):
-        look = (rng.uniform(0, 255, (2, 2, 3)) * rng.uniform(0, 1, 3)).repeat(32, axis=0).repeat(32, axis=1)
+    for place in range(PLACES):
+        look = (rng.uniform(0, 255, (4, 4, 3)) * rng.uniform(0, 1, 3)).repeat(16, axis=0).repeat(16, axis=1)
         pixels = np.concatenate([look + rng.normal(0, 4, look.shape) for _ in range(6)], axis=1).clip(0, 255)
         scene = tmp_path / f"{place}.png"
         scene.write_bytes(encode_png(pixels.astype(np.uint8)))
         west = -170.0 + 14 * place
         scenes = SceneOptions(chip_size=64, box=ec.Box(west=west, south=0, east=west + 0.6, north=0.1))
         project.import_pictures([scene], scenes=scenes)
-    answers = rng.permutation(12) % 2
+    answers = rng.permutation(PLACES) % 2
     task = project.tasks.create("Is it odd?", ("odd", "even"))
     for chip in project.chips.all():
         assert chip.box is not None
         put(project, task, chip.id, ("even", "odd")[answers[round((chip.box.west + 170) / 14)]])
-    apart, mixed = project.finetune(task), project.finetune(task, split="random")
+    apart, mixed = (project.finetune(task, how="mlp", split=split) for split in (None, "random"))
     assert (apart.split, mixed.split) == ("place", "random")
     assert mixed.metrics.accuracy.value > 0.9
     assert apart.metrics.accuracy.value < 0.8
