@@ -24,7 +24,11 @@ export function readMap(viewport: Element, area: Area, ratio: number): string {
     drawn++;
   }
   if (drawn === 0) throw new Error("the map has no canvas that can be read");
-  return picture.toDataURL("image/png");
+  try {
+    return picture.toDataURL("image/png");
+  } catch {
+    throw new Error("the map shows pictures of another site, which the browser lets nobody read");
+  }
 }
 
 /** From pixels of the canvas to those of the page: OpenLayers says it as a matrix, or by the size alone. */

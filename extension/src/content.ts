@@ -127,7 +127,7 @@ function taken(area: Area, map: Element, link: Link): Taken {
 }
 
 const tell = (message: Message): void => void chrome.runtime.sendMessage(message);
-const ask = (message: Message): Promise<Footprint> => chrome.runtime.sendMessage(message);
+const ask = (message: Message): Promise<Footprint> => chrome.runtime.sendMessage(message).catch(() => null); // it ended
 
 function begin(): void {
   window.dispatchEvent(new Event(AGAIN));

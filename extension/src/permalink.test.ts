@@ -34,8 +34,18 @@ describe("a link says what the shared table says", () => {
   });
 });
 
+describe("a link without a time shows yesterday until imagery of today comes", () => {
+  test.each(shared.without_a_time)("$name", ({ now, time }) => {
+    expect(readPermalink(`${HOST}?l=A`, new Date(now)).time).toBe(time);
+  });
+});
+
 describe("beyond 180 lies the neighbouring day", () => {
-  test.each(shared.across_dateline)("$name", ({ rectangle, time, is }) => {
+  test.each(shared.across_dateline)("$name", ({ rectangle, time, is, error }) => {
+    if (!is) {
+      expect(() => acrossDateline(rectangle as Rectangle, time)).toThrow(expect.objectContaining({ code: error }));
+      return;
+    }
     const found = acrossDateline(rectangle as Rectangle, time);
     expect({ rectangle: found.rectangle, time: found.time }).toEqual(is);
     expect(found.days).toBe((Date.parse(is.time) - Date.parse(time)) / 86_400_000);
@@ -68,6 +78,23 @@ describe("a link to somewhere else", () => {
 
   test("leaves alone what is not asked for", () => {
     expect(readPermalink(writePermalink(base, {}), NOW)).toEqual(readPermalink(base, NOW));
+  });
+
+  test("closes an animation, which would show its own days", () => {
+    const link = writePermalink(`${HOST}?l=A&ab=on&as=2020-01-01&ae=2020-01-08&i=3`, { time: "2021-01-02" });
+    expect([...new URL(link).searchParams.keys()].sort()).toEqual(["i", "l", "t"]);
+  });
+
+  test("writes layers of old links as Worldview reads them today", () => {
+    const old = `${HOST}?l=A,!B,!C(opacity=0.5)&ca=true&l1=!D`;
+    const [l, l1] = ["A,B(hidden),C(hidden,opacity=0.5)", "D(hidden)"];
+    const link = new URL(writePermalink(old, { view: [0, 1, 2, 3] })).searchParams;
+    expect([link.get("l"), link.get("l1")]).toEqual([l, l1]);
+    expect(new URL(writePermalink(old, { layers: ["C"] })).searchParams.get("l")).toBe(
+      "C(opacity=0.5),A(hidden),B(hidden)",
+    );
+    const products = `${HOST}?products=baselayers,A,!B~overlays,!C&time=2012-05-23`;
+    expect(new URL(writePermalink(products, {})).searchParams.get("l")).toBe("A,B(hidden),C(hidden)");
   });
 
   test("runs on beyond 180 where a box crosses it", () => {

@@ -65,18 +65,22 @@ const DRAWN = /^(Reference_|Coastlines)/;
 /** Names of parameters in Worldview's first years. */
 const OLD_NAMES = { products: "l", time: "t", map: "v", switch: "p" };
 const LONGEST = 20_000;
+const FURTHEST = 1e9;
 const DAY = 86_400_000;
+/** How long Worldview goes on showing yesterday, as imagery is late. */
+const WAITS = DAY / 8;
 const AGAIN = "copy the link again";
 
-/** What a link says. `today` is what Worldview shows without a time. */
-export function readPermalink(url: string, today: Date): Link {
+/** What a link says. Without a time Worldview shows the day of `now`, or until 03:00 UTC the day before. */
+export function readPermalink(url: string, now: Date): Link {
   const asked = parameters(url);
-  const crs = PROJECTIONS[asked.get("p") ?? "geographic"];
+  const name = asked.get("p") ?? "geographic";
+  const crs = Object.hasOwn(PROJECTIONS, name) ? PROJECTIONS[name] : undefined;
   if (!crs) {
     const hint = `p is one of ${Object.keys(PROJECTIONS).join(", ")}`;
-    throw new PermalinkError("BadInput", `Worldview has no projection ${asked.get("p")}`, hint);
+    throw new PermalinkError("BadInput", `Worldview has no projection ${name.slice(0, 40)}`, hint);
   }
-  const midnight = Math.floor(today.getTime() / DAY) * DAY;
+  const midnight = Math.floor((now.getTime() - WAITS) / DAY) * DAY;
   const layers = readLayers(asked.get("l") ?? "");
   const a = { layers, time: asked.has("t") ? moment(asked.get("t") as string) : iso(midnight) };
   const b = asked.has("ca") ? sideB(asked, layers, midnight) : null; // Worldview, too, goes by `ca` alone
@@ -92,7 +96,10 @@ export function readPermalink(url: string, today: Date): Link {
   };
 }
 
-/** A link to another place, day or layer: the active side of `base` changes, and everything else in it stays. */
+/**
+ * A link to another place, day or layer: the active side of `base` changes, and everything else in it stays. Only an
+ * open animation is closed: it would go on showing its own days.
+ */
 export function writePermalink(base: string, place: Place): string {
   const url = new URL(base);
   const link = readPermalink(base, new Date(0));
@@ -100,6 +107,8 @@ export function writePermalink(base: string, place: Place): string {
   const asked = parameters(base);
   const crs = place.box ? "EPSG:4326" : (place.crs ?? link.crs);
   const view = place.box ? unwrapped(place.box) : place.view;
+  for (const key of ["ab", "as", "ae"]) asked.delete(key);
+  for (const key of ["l", "l1"]) if (asked.has(key)) asked.set(key, withoutMarks(asked.get(key) as string));
   if (place.layers) asked.set(layers, showing(place.layers, asked.get(layers) ?? asked.get("l") ?? ""));
   if (place.time) asked.set(time, moment(place.time).replace("T", "-T"));
   if (view) asked.set("v", view.map((edge) => Math.round(edge * 1e6) / 1e6).join(","));
@@ -124,9 +133,15 @@ export function acrossDateline(
   const [left, bottom, right, top] = rectangle;
   const middle = (left + right) / 2;
   const turns = middle >= -180 && middle <= 180 ? 0 : Math.floor((middle + 180) / 360);
+  const shown = Date.parse(time) - turns * DAY;
+  const year = new Date(shown).getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) {
+    const message = `at longitude ${middle} Worldview shows a day ${Math.abs(turns)} from ${time.slice(0, 10)}, which no calendar has`;
+    throw new PermalinkError("BadDates", message, "choose another date, or a place between longitudes -180 and 180");
+  }
   return {
     rectangle: [left - 360 * turns, bottom, right - 360 * turns, top],
-    time: iso(Date.parse(time) - turns * DAY),
+    time: iso(shown),
     days: turns ? -turns : 0,
   };
 }
@@ -173,6 +188,14 @@ function readLayers(text: string): LinkedLayer[] {
     if (!found.has(id)) found.set(id, { id, visible });
   }
   return [...found.values()];
+}
+
+/** Layers that Worldview's first years wrote as `!A` the way it reads today: `A(hidden)`. */
+function withoutMarks(text: string): string {
+  const renew = (_: string, name: string, bracket?: string) => `${name.trim()}(hidden${bracket ? "," : ")"}`;
+  return split(text)
+    .map((entry) => entry.replace(/^\s*!([^(]+)(\()?/, renew))
+    .join(",");
 }
 
 /** The layers of a link with their attributes: the wanted ones visible, other imagery hidden, labels as they were. */
@@ -249,6 +272,9 @@ function number(text: string): number | null {
 function extent(text: string): Rectangle {
   const [left, bottom, right, top, ...rest] = text.split(",").map(number);
   const whole = left != null && bottom != null && right != null && top != null && !rest.length;
+  if (whole && Math.max(...[left, bottom, right, top].map(Math.abs)) > FURTHEST) {
+    throw new PermalinkError("BadBox", `the view ${text.slice(0, 80)} in the link is far off the map`, AGAIN);
+  }
   if (!whole || left >= right || bottom >= top) {
     throw new PermalinkError(
       "BadBox",

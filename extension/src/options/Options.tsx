@@ -97,7 +97,7 @@ function Connected({ connection }: { connection: Connection }) {
   const trial = useMutation({ mutationFn: () => test(connection), meta: { shown: true } });
   const forget = async () => {
     await saveConnection(null);
-    await chrome.permissions.remove({ origins: [permissionFor(server)] });
+    await chrome.permissions.remove({ origins: [permissionFor(server)] }).catch(() => false); // others may need it
   };
   return (
     <Stack>
@@ -139,7 +139,7 @@ function Connected({ connection }: { connection: Connection }) {
       </Card>
       <Text size="sm" c="dimmed">
         Now open{" "}
-        <Anchor href={WORLDVIEW} target="_blank" rel="noopener" size="sm">
+        <Anchor href={WORLDVIEW} target="_blank" rel="noopener" size="sm" underline="always">
           NASA Worldview
         </Anchor>{" "}
         and press Alt+Shift+S, or the Curator button in the toolbar. Forgetting takes the token off this browser; who

@@ -1,7 +1,7 @@
 /** What the search goes by: scenes marked on Worldview and results, each for or against. */
 import { ActionIcon, Alert, Badge, Button, Group, Loader, Text } from "@mantine/core";
 import { IconMinus, IconPlus, IconX } from "@tabler/icons-react";
-import { thumbnailOf } from "../../../frontend/src/api/client";
+import { Fault, thumbnailOf } from "../../../frontend/src/api/client";
 import { Failed } from "../../../frontend/src/app/Notice";
 import { tell } from "../../../frontend/src/app/tell";
 import type { Progress, Purpose } from "../messages";
@@ -48,10 +48,12 @@ export function Captures({ session, change, progress, capture }: CapturesProps) 
       )}
       {capture.error && !capture.waiting && (
         <>
-          <Failed error={capture.error} again={() => capture.refetch()} />
-          <Button size="compact-sm" variant="subtle" onClick={() => chrome.storage.session.remove("drawn")}>
-            Leave it
-          </Button>
+          <Failed error={capture.error} {...(mayPass(capture.error) && { again: () => capture.refetch() })} />
+          <Group justify="flex-end">
+            <Button size="compact-sm" variant="default" onClick={() => chrome.storage.session.remove("drawn")}>
+              Leave it
+            </Button>
+          </Group>
         </>
       )}
       {samples.length > 0 && (
@@ -90,6 +92,10 @@ export function Captures({ session, change, progress, capture }: CapturesProps) 
     </section>
   );
 }
+
+/** Whether it is worth trying again: nothing is wrong with the request. */
+const mayPass = (error: Error) =>
+  !(error instanceof Fault) || [0, 401, 403, 429].includes(error.status) || error.status >= 500;
 
 async function drawAgain(session: Session, purpose: Purpose): Promise<void> {
   const tab = await worldviewTab(session.tab);
@@ -149,11 +155,6 @@ function Row({ sample, session, change }: RowProps) {
         <Badge size="xs" variant="light" color={fallback ? "orange" : "gray"} title={WAYS[way].means}>
           {WAYS[way].name}
         </Badge>
-        {notes.length > 0 && (
-          <Text size="xs" c="dimmed" className={classes.notes}>
-            {fallback ? `Not from the archive: ${notes.join(" ")}` : notes.join(" ")}
-          </Text>
-        )}
       </div>
       <ActionIcon
         size={26}
@@ -174,6 +175,11 @@ function Row({ sample, session, change }: RowProps) {
       >
         <IconX size={15} />
       </ActionIcon>
+      {notes.length > 0 && (
+        <Text size="xs" c="dimmed" className={classes.notes}>
+          {fallback ? `Not from the archive: ${notes.join(" ")}` : notes.join(" ")}
+        </Text>
+      )}
     </li>
   );
 }

@@ -1,7 +1,8 @@
 /** The side panel: from what was marked on Worldview to what looks like it. */
 import { ActionIcon, Group, Text, Title } from "@mantine/core";
 import { IconSettings } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { Fault } from "../../../frontend/src/api/client";
 import { Empty, Failed, Loading } from "../../../frontend/src/app/Notice";
 import { fits } from "../compatible";
@@ -12,7 +13,7 @@ import { useCapture, useConnection, useProgress } from "./hooks";
 import classes from "./panel.module.css";
 import { Results } from "./Results";
 import { NoPermission, NotConnected, NothingMarked, NotPaired, openSettings, useAllowed, WrongVersion } from "./States";
-import { asked } from "./server";
+import { check, whenRevoked } from "./server";
 import { useSession } from "./session";
 import { Tasks } from "./Tasks";
 
@@ -46,14 +47,12 @@ function Checked({ connection }: { connection: Connection }) {
   const allowed = useAllowed(connection.server);
   const server = useQuery({
     queryKey: ["server", connection.server],
-    queryFn: async (): Promise<{ version: string }> => {
-      const { version } = await (await asked("healthz")).json();
-      await asked("api/v1/project"); // whether the pairing still holds
-      return { version };
-    },
+    queryFn: check,
     enabled: allowed === true,
     staleTime: Number.POSITIVE_INFINITY,
   });
+  const queries = useQueryClient();
+  useEffect(() => whenRevoked(() => queries.invalidateQueries({ queryKey: ["server"] })), [queries]);
   if (allowed === false) return <NoPermission server={connection.server} />;
   if (server.error instanceof Fault && server.error.status === 401) return <NotPaired />;
   if (server.error) return <Failed error={server.error} again={() => server.refetch()} />;

@@ -15,7 +15,16 @@ import { classOf, marksOf, say, unsay } from "./marks";
 import classes from "./panel.module.css";
 import { CAPTION, ResultCard } from "./ResultCard";
 import { appAddress } from "./server";
-import { type ChangeSession, EMPTY, type Mark, MOST_HITS, type Session, withSaid, withSample } from "./session";
+import {
+  type ChangeSession,
+  currentSession,
+  EMPTY,
+  type Mark,
+  MOST_HITS,
+  type Session,
+  withSaid,
+  withSample,
+} from "./session";
 import { taskOf, useTasks } from "./Tasks";
 
 interface ResultsProps {
@@ -39,15 +48,17 @@ export function Results({ session, change, connection }: ResultsProps) {
   const marks = task && mayLabel ? marksOf(task) : [];
 
   const mark = useMutation({
+    scope: { id: "marks" }, // one after the other: the same mark twice takes it back
     mutationFn: async ({ chip, mark }: { chip: string; mark: Mark }) => {
       if (!task) return;
-      const before = said[chip];
+      const before = (await currentSession()).said[task.id]?.[chip];
       if (before?.mark === mark) {
         await unsay(task.id, chip, before);
         change((now) => withSaid(now, task.id, chip, null));
       } else {
         const curator = ["curator", "owner"].includes(connection.person.role);
-        const kept = await say(task.id, chip, mark, classOf(mark, task, session.class), curator);
+        const value = classOf(mark, task, session.class);
+        const kept = await say({ task: task.id, chip, mark, value, before, curator });
         change((now) => withSaid(now, task.id, chip, kept));
       }
     },
@@ -58,7 +69,7 @@ export function Results({ session, change, connection }: ResultsProps) {
 
   const onKey = (event: KeyboardEvent, index: number) => {
     const hit = hits[index];
-    if (!hit || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!hit || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const meant = KEYS[event.key.toLowerCase()];
     if (meant && marks.includes(meant)) mark.mutate({ chip: hit.chip, mark: meant });
     else if (event.key === "+") example(hit, "like");

@@ -2,21 +2,13 @@
  * From a rectangle on Worldview to an example that the server keeps. Three ways, the best one first: the server fetches
  * the region as it fetches chips; the map's own picture; a screenshot. Which one it was, and why, is said.
  */
-import { Fault, type Schemas } from "../../../frontend/src/api/client";
+import { api, Fault, get, type Schemas } from "../../../frontend/src/api/client";
 import { sentence } from "../../../frontend/src/app/words";
 import type { Drawn } from "../messages";
 import { acrossDateline, readPermalink } from "../permalink";
-import { asked, post } from "./server";
+import type { Rectangle } from "../pixels";
+import { asked } from "./server";
 import type { Sample, Way } from "./session";
-
-/** What the server says of a region that it fetched. */
-interface Capture {
-  id: string;
-  layer: string;
-  time: string;
-  box: readonly [west: number, south: number, east: number, north: number];
-  notes: readonly string[];
-}
 
 /** What the link cannot be helped with by another picture of the same: the request itself is wrong, or not allowed. */
 const FINAL = new Set([0, 400, 401, 403, 413, 421, 429]);
@@ -31,13 +23,14 @@ export async function capture(drawn: Drawn, today: Date): Promise<Sample> {
 }
 
 async function fromSource({ permalink, rectangle }: Drawn): Promise<Sample> {
-  const kept = await post<Capture>("api/v1/examples/worldview", { permalink, rectangle });
+  const kept = await get(api.POST("/api/v1/examples/worldview", { body: { permalink, rectangle } }));
   const { layer, time, notes } = kept;
-  return { example: { example: kept.id }, layer, time, center: middle(kept.box), way: "source", notes };
+  return { example: { example: kept.id }, layer, time, center: middle(kept.box as Rectangle), way: "source", notes };
 }
 
 async function fromScreen(drawn: Drawn, fault: Fault, today: Date): Promise<Sample> {
-  const notes = [sentence(fault.message)];
+  const away = fault.code === "SourceUnreachable";
+  const notes = [away ? "It does not answer at the moment." : sentence(fault.message)];
   let way: Way = "map";
   let picture: Blob;
   if (drawn.picture) picture = await (await fetch(drawn.picture)).blob();
@@ -45,7 +38,7 @@ async function fromScreen(drawn: Drawn, fault: Fault, today: Date): Promise<Samp
     way = "screenshot";
     notes.push(sentence(drawn.unreadable));
     picture = await screenshot(drawn).catch((error) => {
-      throw new Fault(fault.status, fault.code, `${sentence(fault.message)} ${refusal(error)}`, fault.hint);
+      throw new Fault(fault.status, fault.code, fault.message, `${sentence(fault.hint)} ${refusal(error)}`);
     });
   }
   const headers = { "Content-Type": "image/png" };
@@ -56,7 +49,9 @@ async function fromScreen(drawn: Drawn, fault: Fault, today: Date): Promise<Samp
 
 function refusal(error: unknown): string {
   const why = sentence(error instanceof Error ? error.message : String(error));
-  return `The screen cannot be read either: ${why} A click on Curator's button in the toolbar allows it.`;
+  if (/activeTab/.test(why))
+    return "Or click Curator's button in the toolbar: that allows a picture of the tab instead.";
+  return `The tab cannot be photographed either: ${why}`;
 }
 
 /** What is known of a picture that the server did not fetch: what the link says. */

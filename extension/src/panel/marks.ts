@@ -18,31 +18,43 @@ export function classOf(mark: Mark, task: Pick<Task, "classes" | "several">, cho
 export const marksOf = (task: Pick<Task, "classes" | "several">): readonly Mark[] =>
   isYesNo(task) ? ["yes", "unsure", "no"] : ["yes", "unsure"];
 
+interface Answer {
+  task: string;
+  chip: string;
+  mark: Mark;
+  /** The class that the mark stands for. */
+  value: string | null;
+  /** What was said before: it is taken back, so that nothing of it is left when this one is. */
+  before: Said | undefined;
+  /** Whether this person may put chips into the task. */
+  curator: boolean;
+}
+
 /** Save it at once. Returns what was kept; refusals are thrown. */
-export async function say(
-  task: string,
-  chip: string,
-  mark: Mark,
-  value: string | null,
-  curator: boolean,
-): Promise<Said> {
+export async function say({ task, chip, mark, value, before, curator }: Answer): Promise<Said> {
   const events = eventsFor([chip], mark === "unsure" ? "unsure" : "label", value === null ? [] : [value]);
-  const [kept] = (await put(task, events, curator)).kept;
-  if (!kept) throw new Fault(409, "Conflict", "Nothing was saved.", "Try again.");
-  return { id: kept.id, mark };
+  const undone = before ? undoOf({ task, kept: [{ id: before.id, chip }], refused: [] }) : [];
+  const { kept, refused } = await put(task, [...undone, ...events], curator && !before);
+  const [id] = events.map((event) => event.id);
+  if (id && kept.some((one) => one.id === id)) return { id, mark };
+  throw refusal(refused);
 }
 
 /** Take it back. */
-export const unsay = (task: string, chip: string, { id }: Said): Promise<Kept> =>
-  put(task, undoOf({ task, kept: [{ id, chip }], refused: [] }), false);
+export async function unsay(task: string, chip: string, { id }: Said): Promise<void> {
+  const { refused } = await put(task, undoOf({ task, kept: [{ id, chip }], refused: [] }), false);
+  if (refused.length > 0) throw refusal(refused);
+}
 
 async function put(task: string, events: Parameters<typeof label>[1], addChips: boolean): Promise<Kept> {
-  const said = await label(task, events, { addChips }).catch((error) => {
+  return label(task, events, { addChips }).catch((error) => {
     // Who may label need not be allowed to put chips into the task; it may have the chip already.
     if (addChips && error instanceof Fault && error.status === 403) return label(task, events, { addChips: false });
     throw error;
   });
-  const [reason] = said.refused;
-  if (reason) throw new Fault(409, "Conflict", reason, "");
-  return said;
+}
+
+function refusal([reason = "Nothing was saved"]: readonly string[]): Fault {
+  if (!reason.startsWith("there is no chip")) return new Fault(409, "Conflict", reason, "");
+  return new Fault(409, "Conflict", "This chip is not in the task.", "A curator can add it by labelling it here.");
 }

@@ -18,23 +18,42 @@ api.use({
   },
 });
 
+/** Asked for to see whether the pairing still holds. */
+const PROBE = "api/v1/project";
+
+let onRevoked = () => {};
+
+/** Hear of it when the server turns out to know this browser no more. */
+export function whenRevoked(hear: () => void): void {
+  onRevoked = hear;
+}
+
 /** The server's answer; every failure is a `Fault` with what can be done about it. */
 export async function asked(path: string, init: RequestInit = {}): Promise<Response> {
+  const answer = await answerOf(path, init);
+  if (answer.ok) return answer;
+  // Without a pairing, the server trusts neither the token nor the extension, and what it says is about one of them.
+  const doubtful = path !== PROBE && (answer.status === 401 || answer.status === 403);
+  if (!doubtful || (await answerOf(PROBE, {})).status !== 401) throw await faultOf(answer);
+  onRevoked();
+  throw new Fault(401, "NotPaired", "The server no longer knows this browser.", "Open the settings and pair again.");
+}
+
+/** Whether there is a server, and whether it still knows this browser. */
+export async function check(): Promise<{ version: string }> {
+  const { version } = await (await asked("healthz")).json();
+  await asked(PROBE);
+  return { version };
+}
+
+async function answerOf(path: string, init: RequestInit): Promise<Response> {
   if (!paired) throw new Fault(401, "NotPaired", "The extension is not connected.", "Open its settings and connect.");
-  let answer: Response;
   try {
-    answer = await ask(paired, path, init);
+    return await ask(paired, path, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new Fault(0, "Offline", `The server at ${paired.server} does not answer.`, "Start it with “curator serve”.");
   }
-  if (!answer.ok) throw await faultOf(answer);
-  return answer;
-}
-
-export async function post<T>(path: string, body: unknown): Promise<T> {
-  const headers = { "Content-Type": "application/json" };
-  return (await asked(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
 }
 
 /** The app at the same server, in a tab of its own. */

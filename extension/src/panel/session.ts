@@ -115,17 +115,22 @@ export function useSession(): [Session | null, ChangeSession] {
     return () => chrome.storage.onChanged.removeListener(hear);
   }, []);
   const change = useCallback<ChangeSession>((next) => {
-    changes = changes.then(async () => {
-      const session = next(await load());
-      setSession(session);
-      await chrome.storage.session.set({ [KEY]: session });
-    });
+    changes = changes
+      .catch(() => undefined)
+      .then(async () => {
+        const session = next(await load());
+        setSession(session);
+        await chrome.storage.session.set({ [KEY]: session });
+      });
   }, []);
   return [session, change];
 }
 
 /** One change after the other, each on top of what the last one left. */
 let changes: Promise<void> = Promise.resolve();
+
+/** What the changes up to now have made of it. */
+export const currentSession = (): Promise<Session> => changes.catch(() => undefined).then(load);
 
 async function load(): Promise<Session> {
   return { ...EMPTY, ...(await chrome.storage.session.get<{ [KEY]?: Session }>(KEY))[KEY] };
