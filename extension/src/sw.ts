@@ -12,6 +12,10 @@ declare const browser: { sidebarAction: { open(): Promise<void> } };
 
 const MENU = "find-similar";
 
+// The script on the page needs neither the token nor what is under way. Browsers that know no such levels go without.
+for (const area of [chrome.storage.local, chrome.storage.session])
+  area.setAccessLevel?.({ accessLevel: "TRUSTED_CONTEXTS" });
+
 chrome.runtime.onInstalled.addListener(() => {
   chrome.contextMenus.removeAll(() =>
     chrome.contextMenus.create({

@@ -9,6 +9,7 @@
     │   ├── BadScene             2   400   a raster that cannot be cut into chips
     │   ├── BadBox               2   400   a rectangle that is not on the globe
     │   ├── BadDates             2   400   a date or range that cannot be read
+    │   ├── NoImagery            2   400   a place and time of which a layer shows nothing
     │   ├── BadEncoder           2   400   a model or card Curator cannot use
     │   ├── BadRequest           2   422   a request whose fields are not as the API says
     │   └── TooLarge             2   413   a request or upload larger than the server takes
@@ -78,6 +79,10 @@ class BadBox(BadInput):
 
 class BadDates(BadInput):
     """This date or range cannot be read."""
+
+
+class NoImagery(BadInput):
+    """A layer shows nothing at this place and time."""
 
 
 class BadEncoder(BadInput):

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from earthcurator.errors import BadDates, BadInput, BadPicture, NotFound, SourceUnreachable
+from earthcurator.errors import BadDates, BadInput, BadPicture, NoImagery, NotFound, SourceUnreachable
 from earthcurator.gibs.capture import plan_capture
 from earthcurator.gibs.catalogue import Catalogue
 from earthcurator.gibs.chips import chips
@@ -19,7 +19,7 @@ from earthcurator.gibs.credits import Known
 from earthcurator.gibs.fetch import Fetcher
 from earthcurator.gibs.layers import Layer
 from earthcurator.gibs.mosaic import Format, MosaicFacts, write_mosaic
-from earthcurator.gibs.permalinks import parse_permalink
+from earthcurator.gibs.permalinks import parse_permalink, today_at
 from earthcurator.gibs.plan import Plan, pyramid_of
 from earthcurator.gibs.politeness import Policy
 from earthcurator.gibs.render import View, check_size, frames, one_instant, tiles_of, timeline, view, view_for_screen
@@ -63,7 +63,7 @@ def orders(
     layers = (layers,) if isinstance(layers, str) else tuple(dict.fromkeys(layers))
     options |= _dates(dates)
     if isinstance(where, str) and "://" in where:
-        return _orders_of_link(tuple(layers), where, today or datetime.now(UTC).date(), options)
+        return _orders_of_link(tuple(layers), where, today or today_at(datetime.now(UTC)), options)
     region = where if isinstance(where, Region) else _region(where)
     return [Order(layers=tuple(layers), region=region, **options)]
 
@@ -243,14 +243,14 @@ class Imagery:
         It lies on the layer's own grid, on the level that has `resolution` metres a pixel or finer; the second value is
         what it covers.
         """
-        layer = self.wmts.layer(name, time, time + timedelta(seconds=1))
+        layer = self.wmts.layer(name, time, time)
         plan = plan_capture(layer, bounds, crs=crs, resolution=resolution, time=time)
         [made] = chips(plan, self.fetcher.tiles, source=self.url, colormaps={}, threads=1, forget=self._cache.forget)
         match made:
             case Arrival():
                 return made, plan.grid.bounds_of_window(plan.windows[0])
             case Skipped():
-                raise NotFound(
+                raise NoImagery(
                     f"there is no imagery of {name} there then: all of it is {made.reason}",
                     hint="choose another place or date",
                 )

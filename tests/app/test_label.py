@@ -106,6 +106,32 @@ def test_tour_comes_once_and_again_when_asked_for(site: Site, visit: Visit) -> N
     expect(tour).to_be_visible()
 
 
+def test_keys_answer_only_what_lies_on_top_and_where_they_are_wanted(site: Site, visit: Visit) -> None:
+    task = site.task()
+    page = visit(label_page(site, task.id))
+    chip = shown(page)
+    page.get_by_role("button", name="Shortcuts and tour").click()
+    window = page.get_by_role("dialog", name="Shortcuts")
+    window.get_by_role("heading").first.click()  # the focus is nowhere in particular
+    page.keyboard.press("y")
+    window.get_by_role("switch", name="Answer with single keys").click()
+    page.keyboard.press("Escape")
+    expect(window).to_be_hidden()
+    page.keyboard.press("n")
+    page.goto(f"{site.url}/settings")
+    switch = page.get_by_role("switch", name="Single keys are shortcuts")
+    expect(switch).not_to_be_checked()  # one choice, offered in two places
+    switch.click()
+    page.goto(label_page(site, task.id))
+    page.get_by_text("Nine at once").click()  # which puts the focus on a radio button
+    expect(page.get_by_role("region", name="Which of these are not island?")).to_be_visible()
+    page.keyboard.press("g")
+    expect(page.locator(".label-card img.now")).to_be_visible()
+    assert shown(page) == chip
+    assert press(page, "u") == chip
+    site.hears(task, {chip: ("unsure",)})
+
+
 def test_undo_goes_on_behind_a_reload(site: Site, visit: Visit) -> None:
     task = site.task()
     page = visit(label_page(site, task.id))

@@ -77,6 +77,20 @@ def press_last(page: Page) -> str:
     return chip
 
 
+def test_who_is_invited_is_asked_for_a_name(site: Site, visit: Visit) -> None:
+    people = site.project.records.people
+    people.add("Olga", "owner")
+    page = visit(f"{site.url}/join#%zz")  # no link of ours, and no blank page
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("ask for a new one")
+    page = visit(f"{site.url}/join#{people.invite('annotator', seconds=60)}")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("write your name")
+    page.get_by_label("Your name").fill("Ada")
+    sign_in(page)
+    assert [(person.name, person.role) for person in people.list()][1:] == [("Ada", "annotator")]
+
+
 def crash(page: Page) -> None:
     """End the tab without a word, as when the machine goes down."""
     with page.expect_event("crash"), suppress(Error):  # it never comes back to say that it is done

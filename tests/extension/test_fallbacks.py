@@ -15,7 +15,7 @@ from earthcurator import pictures
 from earthcurator.testing.gibs import FakeGibs, Faults
 
 from .conftest import Browser, Server
-from .steps import ask_for_scene, drag, marked
+from .steps import ask_for_scene, drag, eventually, marked
 
 pytestmark = pytest.mark.slow
 
@@ -55,19 +55,9 @@ def check_picture(browser: Browser, server: Server) -> None:
     assert corners == pytest.approx(np.array([[0.25, 0.75], [0.5, 0.5]]), abs=0.02)
 
 
-@pytest.mark.parametrize(
-    ("asked", "why"),
-    [
-        (LACKED, "This project has no chips of what the link shows"),
-        ({"t": "2020-12-25"}, "no imagery"),
-    ],
-    ids=["a layer that the project lacks", "a day without imagery"],
-)
-def test_what_the_archive_does_not_have_is_read_from_the_map(
-    panel: Page, browser: Browser, server: Server, asked: dict[str, str], why: str
-) -> None:
-    take(panel, browser.worldview(**asked))
-    says(panel, "from the map", why)
+def test_what_the_project_has_no_chips_of_is_read_from_the_map(panel: Page, browser: Browser, server: Server) -> None:
+    take(panel, browser.worldview(**LACKED))
+    says(panel, "from the map", "This project has no chips of what the link shows")
     expect(panel.get_by_role("gridcell").first).to_be_visible()
     check_picture(browser, server)
 
@@ -108,6 +98,22 @@ def test_a_map_without_a_canvas_is_cut_from_the_screen(browser: Browser, server:
     says(panel, "from the screen", "The map has no canvas that can be read.")
 
 
+def test_a_screen_that_shows_something_else_by_now_is_not_read(browser: Browser, server: Server) -> None:
+    page = browser.worldview(**LACKED)
+    page.evaluate("standIn.taint()")
+    browser.click_toolbar()
+    marked(page)
+    drag(page, *CORNERS)
+    page.keyboard.press("Enter")
+    expect(page.locator("#curator-overlay")).to_have_count(0)
+    eventually(lambda: "drawn" in browser.home.evaluate("chrome.storage.session.get(null)"))
+    page.keyboard.press("ArrowRight")  # which shows another day
+    panel = browser.panel()
+    browser.remember(server)
+    expect(panel.get_by_role("alert")).to_contain_text("The tab shows something else by now. Draw again.")
+    expect(panel.get_by_role("listitem")).to_have_count(0)
+
+
 def test_a_screen_that_may_not_be_read_says_how_to_allow_it(panel: Page, browser: Browser) -> None:
     page = browser.worldview(**LACKED)
     page.evaluate("standIn.taint()")
@@ -124,11 +130,12 @@ def test_a_screen_that_may_not_be_read_says_how_to_allow_it(panel: Page, browser
     ("asked", "message", "hint"),
     [
         ({"t": "1990-01-01"}, "1990-01-01", "2000-02-24"),
+        ({"t": "2020-12-25"}, "There is no imagery of", "Choose another place or date"),
         ({"t": "2001-06-20"}, "2001-06-20", "2001-06-14 or 2001-07-03"),
         ({"l": ""}, "The link shows no imagery.", "Switch a layer on in Worldview"),
         ({"v": "-125,36,-124.999,36.001"}, "pixel", ""),
     ],
-    ids=["before the layer begins", "in a gap of the layer", "no layer", "too small"],
+    ids=["before the layer begins", "a day without imagery", "in a gap of the layer", "no layer", "too small"],
 )
 def test_what_no_picture_helps_with_is_said(
     panel: Page, browser: Browser, asked: dict[str, str], message: str, hint: str

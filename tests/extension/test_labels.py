@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -105,6 +106,30 @@ def test_labels_go_to_the_task_and_mean_the_class_that_are_chosen(browser: Brows
     saved(panel, 1, 0, 0)
     assert server.stands(wanted) == {first: ("clear",)}
     assert server.stands(usual) == {}
+
+
+def test_what_was_said_stays_when_a_tick_gets_another_meaning(browser: Browser, server: Server, tmp_path: Path) -> None:
+    task = server.project.tasks.create(
+        "What is it?", ("smoke", "dust", "clear"), chips=[chip.id for chip in server.project.chips.all()]
+    )
+    browser.remember(server, task=task)
+    panel = browser.panel()
+    [first, second, *_] = [hit["chip"] for hit in search(panel, browser.worldview())]
+    for number in (1, 2):
+        result(panel, number).hover()
+        result(panel, number).get_by_role("button", name="smoke", exact=True).click()
+        saved(panel, number, 0, 0)
+    panel.get_by_label("✓ means").select_option("dust")
+    result(panel, 2).hover()
+    result(panel, 2).get_by_role("button", name="dust", exact=True).click()
+    expect(result(panel, 2).get_by_role("button", name="dust: take it back")).to_be_visible()
+    assert server.stands(task) == {first: ("smoke",), second: ("dust",)}
+    with panel.expect_download() as table:
+        panel.get_by_role("button", name="Export").click()
+        panel.get_by_role("menuitem", name="CSV").click()
+    table.value.save_as(tmp_path / "similar.csv")
+    lines = (tmp_path / "similar.csv").read_text().splitlines()
+    assert [line.split(",")[-1] for line in lines[1:4]] == ["smoke", "dust", ""]
 
 
 def test_everything_works_by_keys_alone(browser: Browser, server: Server) -> None:

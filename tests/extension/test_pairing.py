@@ -85,7 +85,7 @@ def test_a_pairing_that_was_revoked_is_said_to_be(browser: Browser, server: Serv
     options.get_by_role("button", name="Test connection").click()
     expect(options.get_by_role("alert")).to_be_visible()
     options.get_by_role("button", name="Forget this server").click()
-    connect(options, server.url, server.code())
+    connect(options, f"{server.url}/settings", server.code())  # as people copy it
     expect(options.get_by_role("heading", name="Connected to Sky")).to_be_visible()
     expect(panel.get_by_role("button", name="Mark a scene")).to_be_visible()
 

@@ -154,7 +154,7 @@ def test_filters_narrow_the_results_and_go_with_them_to_the_app(panel: Page, bro
     panel.get_by_role("button", name="Filters").click()
     panel.get_by_label("From").fill(NEXT_DAY)
     expect(panel.get_by_text("8 most alike of 8")).to_be_visible()
-    panel.get_by_label("Only in Worldview's current view").click(force=True)
+    panel.get_by_label("Only in the view as it is now").click(force=True)
     expect(panel.get_by_text("6 most alike of 6")).to_be_visible()
     opened = urlsplit(panel.get_by_role("link", name="Open in Curator").get_attribute("href") or "")
     assert opened.path == "/explore"

@@ -31,7 +31,7 @@ def test_the_search_is_still_there_after_all_scripts_were_ended(browser: Browser
     expect(panel.get_by_text("✓ 1 ✗ 0 ? 0 saved")).to_be_visible()
     kill_worker(browser)
     panel.reload()
-    expect(result(panel, 1)).to_have_attribute("aria-label", f"{first}, ticked")
+    expect(result(panel, 1)).to_have_attribute("aria-label", f"{first}, smoke")
     expect(panel.get_by_text("✓ 1 ✗ 0 ? 0 saved")).to_be_visible()
     expect(panel.get_by_label("From")).to_have_value("2020-08-01")
     result(panel, 1).hover()

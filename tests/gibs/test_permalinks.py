@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from earthcurator.errors import BadBox, BadDates, BadInput, CuratorError
 from earthcurator.geo import parse_box
 from earthcurator.gibs import permalinks
-from earthcurator.gibs.permalinks import Link, Permalink, across_dateline, parse_permalink, read_permalink
+from earthcurator.gibs.permalinks import Link, Permalink, across_dateline, parse_permalink, read_permalink, today_at
 from earthcurator.gibs.times import iso, parse_time
 
 TODAY = date(2024, 5, 17)
@@ -87,13 +87,20 @@ def test_links_say_what_the_shared_table_says(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", SHARED["across_dateline"], ids=named)
 def test_beyond_180_lies_the_neighbouring_day(case: dict[str, Any]) -> None:
-    rectangle, time = across_dateline(tuple(case["rectangle"]), parse_time(case["time"]))
-    assert {"rectangle": list(rectangle), "time": iso(time)} == case["is"]
+    asked = tuple(case["rectangle"]), parse_time(case["time"])
+    if "error" in case:
+        with pytest.raises(CuratorError, match="which no calendar has") as caught:
+            across_dateline(*asked)
+        assert caught.value.code == case["error"]
+    else:
+        rectangle, time = across_dateline(*asked)
+        assert {"rectangle": list(rectangle), "time": iso(time)} == case["is"]
 
 
-def test_a_rectangle_beyond_all_time_is_refused() -> None:
-    with pytest.raises(BadBox, match="off the map"):
-        across_dateline((1e12, 0, 1e12 + 1, 1), datetime(2020, 8, 16, tzinfo=UTC))
+@pytest.mark.parametrize("case", SHARED["without_a_time"], ids=named)
+def test_without_a_time_it_is_yesterday_until_imagery_of_today_comes(case: dict[str, Any]) -> None:
+    link = read_permalink(f"{HOST}?l=A", today=today_at(parse_time(case["now"])))
+    assert iso(link.active.time) == case["time"]
 
 
 def test_a_side_that_is_not_there_is_refused() -> None:

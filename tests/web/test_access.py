@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 import earthcurator as ec
 from earthcurator.errors import Busy, Conflict, NotSignedIn
 from earthcurator.models import Person, Role
-from earthcurator.web.access import COOKIE, WRONG_ALLOWED, WRONG_SECONDS, Access, refuse_open
+from earthcurator.web.access import WRONG_ALLOWED, WRONG_SECONDS, Access, cookie_of, refuse_open
 from earthcurator.web.serving import Serving
 from tests.web.conftest import Serve, Server
 
@@ -129,18 +129,20 @@ def test_whoever_uses_this_machine_is_owner_until_somebody_has_an_account(client
     assert client.get("/me").json()["person"]["name"] == "Ada"
 
 
-def test_wrong_token_is_nobody_also_on_this_machine(client: httpx.Client) -> None:
+def test_wrong_token_is_nobody_also_on_this_machine(client: httpx.Client, project: ec.Project) -> None:
     for header in ("Bearer cur_wrong", "bearer x y", "Bearer"):
         answer = client.get("/me", headers={"Authorization": header})
         assert (answer.status_code, refusal(answer)) == (401, "NotSignedIn")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-    # What a browser kept of another project on this machine is not meant as a claim.
-    assert client.get("/me", headers={"Cookie": f"{COOKIE}=cur_old"}).status_code == 200
+    # What a browser kept of an earlier visit is not meant as a claim.
+    assert client.get("/me", headers={"Cookie": f"{cookie_of(project)}=cur_old"}).status_code == 200
 
 
-def test_old_cookie_is_nobody_where_people_have_accounts(client: httpx.Client, tokens: dict[Role, str]) -> None:
-    assert client.get("/me", headers={"Cookie": f"{COOKIE}=cur_old"}).status_code == 401
-    assert client.get("/me", headers={"Cookie": f"{COOKIE}={tokens['viewer']}"}).status_code == 200
+def test_old_cookie_is_nobody_where_people_have_accounts(
+    client: httpx.Client, project: ec.Project, tokens: dict[Role, str]
+) -> None:
+    assert client.get("/me", headers={"Cookie": f"{cookie_of(project)}=cur_old"}).status_code == 401
+    assert client.get("/me", headers={"Cookie": f"{cookie_of(project)}={tokens['viewer']}"}).status_code == 200
 
 
 def test_request_through_a_proxy_is_not_from_this_machine(client: httpx.Client) -> None:

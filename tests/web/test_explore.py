@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import earthcurator as ec
 from earthcurator.jobs import Runner
-from earthcurator.models import Arrival, Chip, Decision, Label
+from earthcurator.models import Arrival, Chip, Decision, Label, Person
 from earthcurator.project.maps import DISPUTED, HIDDEN, NOTHING, SKIPPED, UNSURE, chip_map, label_map
 from earthcurator.store import Layout
 from earthcurator.web.access import LOCAL
@@ -212,6 +212,26 @@ def test_who_labels_learns_of_others_answers_only_that_there_are_some(project: e
     mine = label_map(project, task, reader="bo", blind=True)
     assert mine.said[:5].tolist() == [HIDDEN, 1, NOTHING, SKIPPED, HIDDEN]
     assert mine.mine[:5].tolist() == [0, 1, 0, 1, 0]
+
+
+def test_who_labels_is_shown_the_places_of_their_own_finds_only(
+    client: httpx.Client, project: ec.Project, chip_ids: list[str]
+) -> None:
+    people = project.records.people
+    people.add("Olga", "owner")
+    bo, cy = people.add("Bo", "annotator"), people.add("Cy", "curator")
+    task = project.tasks.create("Is there smoke?", ("smoke", "clear"), opinions=2)
+    say(project, task.id, chip_ids[0], "ada", "smoke")
+    say(project, task.id, chip_ids[1], bo.id, "smoke")
+    say(project, task.id, chip_ids[2], bo.id, "clear")
+    project.tasks.adjudicate(task, chip_ids[2], ["smoke"], by=cy.id)
+
+    def shown(person: Person) -> list[str]:
+        headers = {"Authorization": f"Bearer {people.issue(person.id, 'token')}"}
+        return [place["chip"] for place in client.get(f"/tasks/{task.id}/places", headers=headers).json()["places"]]
+
+    assert shown(bo) == [chip_ids[1]]
+    assert sorted(shown(cy)) == sorted(chip_ids[:3])
 
 
 def test_map_of_labels_is_sent_again_only_when_it_changed(

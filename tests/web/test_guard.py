@@ -129,13 +129,13 @@ def test_every_method_that_changes_things_is_guarded(shared: Server, method: str
     assert httpx.request(method, f"{shared.url}/api/v1/tasks", headers=headers).status_code == 403
 
 
-def test_our_own_pages_and_the_extension_and_programs_may(serve: Serve) -> None:
-    extension = "chrome-extension://abcdefghijklmnop"
-    with serve(origins=frozenset({extension})) as server:
+def test_our_own_pages_and_named_ones_and_programs_may(serve: Serve) -> None:
+    portal = "https://portal.example"
+    with serve(origins=frozenset({portal})) as server:
         for headers in (
             {},
             {"Origin": server.url, "Sec-Fetch-Site": "same-origin"},
-            {"Origin": extension, "Sec-Fetch-Site": "cross-site"},
+            {"Origin": portal, "Sec-Fetch-Site": "cross-site"},
         ):
             assert httpx.post(f"{server.url}/api/v1/chips/query", json={"ids": []}, headers=headers).status_code == 200
 

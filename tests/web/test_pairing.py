@@ -9,9 +9,9 @@ import pytest
 
 import earthcurator as ec
 from earthcurator.models import Role
-from earthcurator.store.sql.pairings import CODE_LENGTH, LETTERS
+from earthcurator.store.sql.pairings import CODE_LENGTH, LETTERS, MOST_WAITING
 from earthcurator.web import extensions
-from earthcurator.web.access import COOKIE, WRONG_ALLOWED
+from earthcurator.web.access import WRONG_ALLOWED, cookie_of
 
 from .conftest import Serve, Server
 
@@ -81,6 +81,18 @@ def test_a_code_can_be_typed_carelessly_and_works_once(client: httpx.Client) -> 
     assert client.post("/pairings/claim", json=typed).status_code == 201
     again = client.post("/pairings/claim", json=typed)
     assert (again.status_code, again.json()["error"]["code"]) == (401, "NotSignedIn")
+
+
+def test_of_codes_that_wait_the_newest_ten_of_a_person_count(project: ec.Project) -> None:
+    people, pairings = project.records.people, project.records.pairings
+    ada, ben = people.add("Ada", "owner").id, people.add("Ben", "viewer").id
+    used, _ = pairings.claim(pairings.offer(ada, "viewer")[0])
+    of_ben, _ = pairings.offer(ben, "viewer")
+    codes = [pairings.offer(ada, "viewer")[0] for _ in range(MOST_WAITING + 2)]
+    assert len(pairings.list(ada)) == 1 + MOST_WAITING
+    assert pairings.claim(codes[-1])
+    assert pairings.claim(of_ben)
+    assert pairings.of(used) is not None
 
 
 def test_who_guesses_codes_is_shut_out(client: httpx.Client) -> None:
@@ -195,7 +207,7 @@ def test_its_token_is_no_cookie_and_no_sign_in(server: Server, paired: Paired) -
     token = paired("").headers["Authorization"].removeprefix("Bearer ")
     server.project.records.people.add("Ada", "owner")
     server.app.state.access.forget()
-    with httpx.Client(base_url=f"{server.url}/api/v1", cookies={COOKIE: token}) as browser:
+    with httpx.Client(base_url=f"{server.url}/api/v1", cookies={cookie_of(server.project): token}) as browser:
         assert browser.get("/me").status_code == 401
         assert browser.post("/session", json={"token": token}).status_code == 401
 
@@ -247,6 +259,22 @@ def test_a_paired_origin_without_its_token_changes_nothing(client: httpx.Client,
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "NotAllowed")
     wrong = {"Origin": CHROME, "Authorization": "Bearer cur_guess"}
     assert client.post("/search", json={}, headers=wrong).status_code == 401
+
+
+@pytest.mark.parametrize("origin", [CHROME, FIREFOX])
+def test_an_extension_without_a_token_is_nobody(client: httpx.Client, paired: Paired, origin: str) -> None:
+    paired(CHROME)
+    assert client.get("/me").status_code == 200  # this machine's user
+    for path in ("/me", "/project", "/people", "/chips"):
+        answer = client.get(path, headers={"Origin": origin})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "NotSignedIn"), path
+        assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_paired_extension_may_ask_whether_the_server_is_well(server: Server, paired: Paired) -> None:
+    paired(CHROME)
+    answer = httpx.get(f"{server.url}/healthz", headers={"Origin": CHROME})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, CHROME)
 
 
 def test_a_page_cannot_claim_a_code(client: httpx.Client) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from earthcurator.web.access import COOKIE
+from earthcurator.web.access import cookie_of
 from tests.web.conftest import Server
 
 
@@ -36,7 +36,7 @@ def test_sign_in_link_works_once(owner: httpx.Client, browser: httpx.Client, ser
     signed_in = browser.post("/session", json={"token": added["link"]["secret"]})
     assert signed_in.json()["person"] == added["person"]
     cookie = signed_in.headers["Set-Cookie"]
-    assert cookie.startswith(f"{COOKIE}=cur_")
+    assert cookie.startswith(f"{cookie_of(server.project)}=cur_")
     assert all(part in cookie for part in ("HttpOnly", "SameSite=strict", "Path=/", "Max-Age="))
     assert "Secure" not in cookie
     assert browser.get("/me").json()["person"]["name"] == "Ada"
@@ -46,23 +46,34 @@ def test_sign_in_link_works_once(owner: httpx.Client, browser: httpx.Client, ser
     assert "Set-Cookie" not in again.headers
 
 
+def test_cookie_is_that_of_the_project(owner: httpx.Client, browser: httpx.Client, server: Server) -> None:
+    """Browsers send a cookie to all ports of a host: two servers must not sign each other's people out."""
+    token = owner.post("/tokens", json={}).json()["secret"]
+    browser.cookies.set("curator_session_another", "cur_another")
+    assert browser.post("/session", json={"token": token}).status_code == 200
+    assert browser.get("/me").json()["person"]["name"] == "Olga"
+    assert browser.delete("/session").status_code == 204
+    assert dict(browser.cookies) == {"curator_session_another": "cur_another"}
+    assert server.project.id in cookie_of(server.project)
+
+
 def test_signing_out_ends_the_session_at_once(owner: httpx.Client, browser: httpx.Client, server: Server) -> None:
     token = owner.post("/tokens", json={"name": "for a browser"}).json()["secret"]
     assert browser.post("/session", json={"token": token}).status_code == 200
-    session = browser.cookies[COOKIE]
+    session = browser.cookies[cookie_of(server.project)]
     assert session != token
     assert browser.delete("/session").status_code == 204
-    assert COOKIE not in browser.cookies
-    headers = {"Cookie": f"{COOKIE}={session}"}
+    assert cookie_of(server.project) not in browser.cookies
+    headers = {"Cookie": f"{cookie_of(server.project)}={session}"}
     assert httpx.get(f"{server.url}/api/v1/me", headers=headers).status_code == 401
     assert browser.delete("/session").status_code == 204
     assert owner.get("/me").status_code == 200
 
 
-def test_session_cannot_be_turned_into_another(owner: httpx.Client, browser: httpx.Client) -> None:
+def test_session_cannot_be_turned_into_another(owner: httpx.Client, browser: httpx.Client, server: Server) -> None:
     token = owner.post("/tokens", json={}).json()["secret"]
     browser.post("/session", json={"token": token})
-    assert browser.post("/session", json={"token": browser.cookies[COOKIE]}).status_code == 401
+    assert browser.post("/session", json={"token": browser.cookies[cookie_of(server.project)]}).status_code == 401
 
 
 def test_invite_makes_as_many_accounts_as_it_says(owner: httpx.Client, server: Server) -> None:
@@ -72,7 +83,7 @@ def test_invite_makes_as_many_accounts_as_it_says(owner: httpx.Client, server: S
     for name in ("Ada", "Bob"):
         accepted = httpx.post(accept, json={"secret": invite["secret"], "name": name})
         assert (accepted.status_code, accepted.json()["person"]["role"]) == (201, "annotator")
-        cookies = {"Cookie": f"{COOKIE}={accepted.cookies[COOKIE]}"}
+        cookies = {"Cookie": f"{cookie_of(server.project)}={accepted.cookies[cookie_of(server.project)]}"}
         assert httpx.get(f"{server.url}/api/v1/me", headers=cookies).json()["person"]["name"] == name
     refused = httpx.post(accept, json={"secret": invite["secret"], "name": "Eve"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "NotSignedIn")
@@ -149,7 +160,7 @@ def test_secrets_are_told_once_and_never_logged(
         browser.post("/session", json={"token": link})
         wrong = browser.post("/session", json={"token": f"{token}x"}).text
         later = "".join(owner.get(path).text for path in ("/people", "/invites", "/tokens", "/me"))
-    for secret in (link, invite, token, browser.cookies[COOKIE]):
+    for secret in (link, invite, token, browser.cookies[cookie_of(server.project)]):
         assert secret not in later + wrong + caplog.text
 
 

@@ -224,7 +224,16 @@ def test_a_day_without_imagery_is_refused_with_the_nearest(client: httpx.Client)
         ({"permalink": link(), "rectangle": [-180, -90, 180, 90]}, (400, "BadBox")),
         ({"permalink": link(), "rectangle": [-120, 95, -110, 99]}, (400, "BadBox")),
         ({"permalink": link(p="arctic", v="1,2,3,4"), "rectangle": [9e6, 0, 9.3e6, 3e5]}, (400, "BadBox")),
-        ({"permalink": link(t="2020-12-25")}, (404, "NotFound")),
+        ({"permalink": link(t="2020-12-25")}, (400, "NoImagery")),
+        ({"permalink": link(), "rectangle": [-1e307, 0, 1e307, 1]}, (400, "BadBox")),
+        ({"permalink": link(), "rectangle": [1e308, 0, 1.5e308, 1]}, (400, "BadBox")),
+        ({"permalink": link(p="arctic", v="1,2,3,4"), "rectangle": [0, -1e10, 1, 1]}, (400, "BadBox")),
+        ({"permalink": link(v="1e308,0,1.5e308,1")}, (400, "BadBox")),
+        ({"permalink": link(v="-1e307,0,1e307,1")}, (400, "BadBox")),
+        ({"permalink": link(v="9e8,0,1e9,1")}, (400, "BadDates")),
+        ({"permalink": link(t="0001-01-01"), "rectangle": [181, 0, 185, 4]}, (400, "BadDates")),
+        ({"permalink": link(t="9999-12-31"), "rectangle": [-185, 0, -181, 4]}, (400, "BadDates")),
+        ({"permalink": link(t="9999-12-31-T23:59:59Z")}, (400, "BadDates")),
         ({"permalink": link(), "rectangle": [0, 0, 1]}, (422, "BadRequest")),
         ({"permalink": link(), "wish": 1}, (422, "BadRequest")),
     ],
@@ -237,6 +246,13 @@ def test_what_cannot_be_taken_is_a_sentence(
     assert (answer.status_code, found["code"]) == expected
     assert found["message"]
     assert found["hint"]
+
+
+def test_a_rectangle_of_the_wrong_size_says_what_helps(client: httpx.Client) -> None:
+    opening = link(v="-180,-90,180,90")
+    assert "zoom in" in refused(client, opening, rectangle=[-90, -40, 80, 40])[3]
+    assert "at least 8 pixels" in refused(client, opening, rectangle=[0, 0, 0.1, 0.1])[3]
+    assert "where the map has imagery" in refused(client, opening, rectangle=[0, 95, 10, 99])[3]
 
 
 def test_a_source_that_does_not_answer_is_said_to_be(client: httpx.Client, gibs: FakeGibs) -> None:
@@ -256,6 +272,7 @@ def test_an_unreachable_source_leaves_the_link_readable(tmp_path: Path, project:
     assert found.layer is None
     assert [layer.known for layer in found.layers] == [False, False, True]
     assert "127.0.0.1:9" in found.notes[-1]
+    assert (found.footprint.width, found.footprint.height) == pytest.approx((128 * DEGREES, 128 * DEGREES))
 
 
 # -- searching -------------------------------------------------------------------------------------------------------

@@ -29,6 +29,22 @@ it("says that what answers is another program", async () => {
   await expect(versionAt(SERVER)).rejects.toMatchObject({ code: "NoCurator" });
 });
 
+it.each([
+  ["http://127.0.0.1:8000/settings/", SERVER],
+  ["http://127.0.0.1:8000/tasks/smoke/label/", SERVER],
+  ["https://example.org/curator/explore/", "https://example.org/curator/"],
+])("finds the server of the page %s", async (page, server) => {
+  const path = new URL(server).pathname;
+  const claim = { token: "cur_x", project: {}, person: {} };
+  serve({ [`${path}healthz`]: json({ version: "0.1.0" }), [`${path}api/v1/pairings/claim`]: json(claim, 201) });
+  expect(await pair(page, "ABCD2345")).toMatchObject({ server });
+});
+
+it("looks for a server nowhere but above the address", async () => {
+  serve({ "/other/healthz": json({ version: "0.1.0" }) });
+  await expect(pair("http://127.0.0.1:8000/settings/", "ABCD2345")).rejects.toMatchObject({ code: "NoCurator" });
+});
+
 it("refuses a server of another version, and one that knows no pairing", async () => {
   serve({ "/healthz": json({ version: "7.0.0" }) });
   await expect(pair(SERVER, "ABCD2345")).rejects.toMatchObject({ code: "WrongVersion" });

@@ -29,9 +29,20 @@ export async function versionAt(server: string): Promise<string> {
   return health.version;
 }
 
-/** Trade the code for a token. */
-export async function pair(server: string, typed: string): Promise<Connection> {
-  const version = await versionAt(server);
+/** The server that a page of the app belongs to: at the address itself, or above it. People copy what they see. */
+async function serverOf(address: string): Promise<{ server: string; version: string }> {
+  try {
+    return { server: address, version: await versionAt(address) };
+  } catch (error) {
+    const above = new URL("..", address).href;
+    if (above === address || !(error instanceof Fault) || error.code !== "NoCurator") throw error;
+    return serverOf(above);
+  }
+}
+
+/** Trade the code for a token. `address` is the server's, or that of a page of the app. */
+export async function pair(address: string, typed: string): Promise<Connection> {
+  const { server, version } = await serverOf(address);
   if (!fits(version)) throw misfit(version);
   const answer = await ask(nobody(server), "api/v1/pairings/claim", {
     method: "POST",

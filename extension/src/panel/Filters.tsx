@@ -62,7 +62,7 @@ export function Filters({ session, change }: { session: Session; change: ChangeS
           </Group>
           <Switch
             size="sm"
-            label="Only in Worldview's current view"
+            label="Only in the view as it is now"
             checked={query.box !== null}
             onChange={({ currentTarget: { checked } }) => within(checked).catch(tell)}
           />

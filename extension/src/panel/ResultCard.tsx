@@ -24,6 +24,8 @@ interface ResultCardProps {
   size: number;
   marks: readonly Mark[];
   said: Mark | null;
+  /** What was said, in words. It may be a class that no mark stands for at the moment. */
+  label: string | null;
   /** The class that a mark stands for, in words. */
   meaning: (mark: Mark) => string;
   onMark: (mark: Mark) => void;
@@ -31,9 +33,9 @@ interface ResultCardProps {
   onFly: () => void;
 }
 
-export function ResultCard({ hit, size, marks, said, meaning, onMark, onExample, onFly }: ResultCardProps) {
+export function ResultCard({ hit, size, marks, said, label, meaning, onMark, onExample, onFly }: ResultCardProps) {
   return (
-    <div className={classes.card} data-said={said ?? undefined}>
+    <div className={classes.card} data-said={said ?? undefined} title={label ?? undefined}>
       <div className={shared.picture} style={{ height: size }}>
         <Picture path={thumbnailOf(hit.chip, 256)} alt="" />
       </div>
@@ -51,7 +53,7 @@ export function ResultCard({ hit, size, marks, said, meaning, onMark, onExample,
       <div className={classes.below} style={{ top: size - 32 }}>
         {marks.map((mark) => {
           const { icon: Icon, color } = MARKS[mark];
-          const on = said === mark;
+          const on = said === mark && label === meaning(mark);
           return (
             <Action
               key={mark}

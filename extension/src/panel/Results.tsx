@@ -8,10 +8,10 @@ import { count } from "../../../frontend/src/app/words";
 import { filtered, type Sign, write } from "../../../frontend/src/explore/query";
 import { Grid } from "../../../frontend/src/widgets/Grid";
 import type { Connection } from "../connection";
-import { asCsv, asGeoJson, type Row, save } from "./exporting";
+import { asCsv, asGeoJson, rowsOf, save } from "./exporting";
 import { fly } from "./fly";
 import { type Hit, nameOf, useHits } from "./hits";
-import { classOf, marksOf, say, unsay } from "./marks";
+import { classOf, markOf, marksOf, say, unsay } from "./marks";
 import classes from "./panel.module.css";
 import { CAPTION, ResultCard } from "./ResultCard";
 import { appAddress } from "./server";
@@ -19,8 +19,10 @@ import {
   type ChangeSession,
   currentSession,
   EMPTY,
+  labelOf,
   type Mark,
   MOST_HITS,
+  type Said,
   type Session,
   withSaid,
   withSample,
@@ -31,6 +33,14 @@ interface ResultsProps {
   session: Session;
   change: ChangeSession;
   connection: Connection;
+}
+
+/** A mark with what it meant when it was given: it may wait for others, and a tick gets another meaning meanwhile. */
+interface Given {
+  task: string;
+  chip: string;
+  mark: Mark;
+  value: string | null;
 }
 
 const KEYS: Record<string, Mark> = { y: "yes", n: "no", u: "unsure" };
@@ -46,23 +56,25 @@ export function Results({ session, change, connection }: ResultsProps) {
   const said = (task && session.said[task.id]) ?? {};
   const mayLabel = connection.person.role !== "viewer";
   const marks = task && mayLabel ? marksOf(task) : [];
+  const markNow = (one: Said | undefined) => (task && one ? markOf(one, task, session.class) : null);
 
   const mark = useMutation({
     scope: { id: "marks" }, // one after the other: the same mark twice takes it back
-    mutationFn: async ({ chip, mark }: { chip: string; mark: Mark }) => {
-      if (!task) return;
-      const before = (await currentSession()).said[task.id]?.[chip];
-      if (before?.mark === mark) {
-        await unsay(task.id, chip, before);
-        change((now) => withSaid(now, task.id, chip, null));
+    mutationFn: async ({ task, chip, mark, value }: Given) => {
+      const before = (await currentSession()).said[task]?.[chip];
+      if (before?.value === value) {
+        await unsay(task, chip, before);
+        change((now) => withSaid(now, task, chip, null));
       } else {
         const curator = ["curator", "owner"].includes(connection.person.role);
-        const value = classOf(mark, task, session.class);
-        const kept = await say({ task: task.id, chip, mark, value, before, curator });
-        change((now) => withSaid(now, task.id, chip, kept));
+        const kept = await say({ task, chip, mark, value, before, curator });
+        change((now) => withSaid(now, task, chip, kept));
       }
     },
   });
+  const give = (chip: string, one: Mark) => {
+    if (task) mark.mutate({ task: task.id, chip, mark: one, value: classOf(one, task, session.class) });
+  };
   const flight = useMutation({ mutationFn: (chip: string) => fly(chip, session.tab) });
   const example = ({ chip, layer, time, center }: Hit, sign: Sign) =>
     change((now) => withSample(now, sign, { example: { chip }, layer, time, center, way: "result", notes: [] }));
@@ -71,7 +83,7 @@ export function Results({ session, change, connection }: ResultsProps) {
     const hit = hits[index];
     if (!hit || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const meant = KEYS[event.key.toLowerCase()];
-    if (meant && marks.includes(meant)) mark.mutate({ chip: hit.chip, mark: meant });
+    if (meant && marks.includes(meant)) give(hit.chip, meant);
     else if (event.key === "+") example(hit, "like");
     else if (event.key === "-") example(hit, "unlike");
     else if (event.key === "Enter") flight.mutate(hit.chip);
@@ -110,11 +122,12 @@ export function Results({ session, change, connection }: ResultsProps) {
                     hit={hit}
                     size={size}
                     marks={marks}
-                    said={said[hit.chip]?.mark ?? null}
+                    said={markNow(said[hit.chip])}
+                    label={labelOf(said[hit.chip])}
                     meaning={(one) => (task && classOf(one, task, session.class)) ?? "unsure"}
                     onMark={(one) => {
                       setActive(index);
-                      mark.mutate({ chip: hit.chip, mark: one });
+                      give(hit.chip, one);
                     }}
                     onExample={(sign) => example(hit, sign)}
                     onFly={() => flight.mutate(hit.chip)}
@@ -125,13 +138,7 @@ export function Results({ session, change, connection }: ResultsProps) {
           />
         </div>
       </div>
-      <Foot
-        session={session}
-        change={change}
-        hits={hits}
-        said={said}
-        meaning={(one) => (task && classOf(one, task, session.class)) ?? "unsure"}
-      />
+      <Foot session={session} change={change} hits={hits} said={said} markNow={markNow} />
     </section>
   );
 }
@@ -154,17 +161,13 @@ interface FootProps {
   change: ChangeSession;
   hits: readonly Hit[];
   said: Session["said"][string];
-  meaning: (mark: Mark) => string;
+  markNow: (said: Said) => Mark | null;
 }
 
-function Foot({ session, change, hits, said, meaning }: FootProps) {
-  const number = (mark: Mark) => Object.values(said).filter((one) => one.mark === mark).length;
+function Foot({ session, change, hits, said, markNow }: FootProps) {
+  const number = (mark: Mark) => Object.values(said).filter((one) => markNow(one) === mark).length;
   const { query } = session;
-  const rows = (): Row[] =>
-    hits.map((hit, at) => {
-      const mark = said[hit.chip]?.mark;
-      return { rank: at + 1, ...hit, label: mark ? meaning(mark) : null };
-    });
+  const rows = () => rowsOf(hits, said);
   const more = () =>
     change((now) => ({ ...now, query: { ...now.query, most: Math.min(MOST, query.most + MOST_HITS) } }));
   return (

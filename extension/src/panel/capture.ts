@@ -10,7 +10,10 @@ import type { Rectangle } from "../pixels";
 import { asked } from "./server";
 import type { Sample, Way } from "./session";
 
-/** What the link cannot be helped with by another picture of the same: the request itself is wrong, or not allowed. */
+/**
+ * What another picture of the same does not help with: the request itself is wrong, or not allowed. 400 is also a
+ * place of which the layer shows nothing then (`NoImagery`): a picture of it would be an example of nothing.
+ */
 const FINAL = new Set([0, 400, 401, 403, 413, 421, 429]);
 
 export async function capture(drawn: Drawn, today: Date): Promise<Sample> {
@@ -70,8 +73,11 @@ export function middle([west, south, east, north]: readonly [number, number, num
 }
 
 /** Cut from a picture of the tab as it is on the screen, with all that lies over the map. */
-async function screenshot({ window, area, ratio }: Drawn): Promise<Blob> {
-  const whole = await fetch(await chrome.tabs.captureVisibleTab(window, { format: "png" }));
+async function screenshot({ tab, permalink, area, ratio }: Drawn): Promise<Blob> {
+  const shown = await chrome.tabs.get(tab).catch(() => null);
+  // What is photographed is whatever is in front: it has to be what was marked, and no other page.
+  if (!shown?.active || shown.url !== permalink) throw new Error("the tab shows something else by now. Draw again");
+  const whole = await fetch(await chrome.tabs.captureVisibleTab(shown.windowId, { format: "png" }));
   const [left, top, width, height] = [area.left, area.top, area.width, area.height].map((size) =>
     Math.round(size * ratio),
   ) as [number, number, number, number];

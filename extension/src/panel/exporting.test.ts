@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { asCsv, asGeoJson, type Row } from "./exporting";
+import { asCsv, asGeoJson, type Row, rowsOf } from "./exporting";
 
 const row: Row = {
   rank: 1,
@@ -10,6 +10,16 @@ const row: Row = {
   center: [-122.5, -3],
   label: null,
 };
+
+it("has what was said of each hit, in the order of the hits", () => {
+  const hits = ["a", "b", "c"].map((chip) => ({ chip, score: 0.5, time: null, layer: null, center: null }));
+  const rows = rowsOf(hits, { c: { id: "1", value: "smoke" }, b: { id: "2", value: null } });
+  expect(rows.map(({ rank, chip, label }) => [rank, chip, label])).toEqual([
+    [1, "a", null],
+    [2, "b", "unsure"],
+    [3, "c", "smoke"],
+  ]);
+});
 
 describe("the list as CSV", () => {
   it("has a line for each hit, and numbers as numbers", () =>

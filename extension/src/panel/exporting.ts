@@ -1,14 +1,16 @@
 /** The list of results as a file, made here: as a table, and as points on a map. */
+import type { Hit } from "./hits";
+import { labelOf, type Said } from "./session";
 
-export interface Row {
+export interface Row extends Omit<Hit, "score"> {
   rank: number;
-  chip: string;
   score: number | null;
-  time: string | null;
-  layer: string | null;
-  center: readonly [lon: number, lat: number] | null;
   label: string | null;
 }
+
+/** The hits in their order, each with what was said of it. */
+export const rowsOf = (hits: readonly Hit[], said: Readonly<Record<string, Said>>): Row[] =>
+  hits.map((hit, at) => ({ rank: at + 1, ...hit, label: labelOf(said[hit.chip]) }));
 
 const COLUMNS = ["rank", "chip", "score", "time", "layer", "longitude", "latitude", "label"] as const;
 

@@ -4,7 +4,7 @@ import { api, get } from "../../../frontend/src/api/client";
 import { sentence } from "../../../frontend/src/app/words";
 import { filterOf, type Query } from "../../../frontend/src/explore/query";
 import { placeOf } from "./filters";
-import type { Said } from "./session";
+import { labelOf, type Said } from "./session";
 
 export interface Hit {
   chip: string;
@@ -36,8 +36,6 @@ export function useHits(query: Query) {
   });
 }
 
-export const MARKED = { yes: "ticked", no: "crossed", unsure: "unsure" } as const;
-
 /** What a screen reader says of a hit. */
 export const nameOf = (hit: Hit | undefined, index: number, said: Said | undefined): string =>
   [
@@ -46,7 +44,7 @@ export const nameOf = (hit: Hit | undefined, index: number, said: Said | undefin
     hit?.time?.slice(0, 10),
     hit?.center && placeOf(hit.center),
     hit?.layer,
-    said && MARKED[said.mark],
+    labelOf(said),
   ]
     .filter(Boolean)
     .join(", ");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classOf, marksOf } from "./marks";
+import { classOf, markOf, marksOf } from "./marks";
 
 const smoke = { classes: ["smoke", "clear"], several: false };
 const land = { classes: ["forest", "field", "town"], several: false };
@@ -18,6 +18,14 @@ describe("a mark", () => {
 
   it("falls back to the first class when the chosen one is of another task", () =>
     expect(classOf("yes", land, "smoke")).toBe("forest"));
+
+  it("stands for what was said before a tick was given another meaning", () => {
+    const said = { id: "1", value: "smoke" };
+    expect([markOf(said, smoke, "smoke"), markOf(said, smoke, "clear")]).toEqual(["yes", "no"]);
+    const forest = { id: "2", value: "forest" };
+    expect([markOf(forest, land, "town"), classOf("yes", land, "town")]).toEqual(["yes", "town"]);
+    expect(markOf({ id: "3", value: null }, land, "town")).toBe("unsure");
+  });
 
   it("has no class when one is unsure", () => expect(classOf("unsure", smoke, null)).toBeNull());
 });

@@ -18,6 +18,10 @@ export function classOf(mark: Mark, task: Pick<Task, "classes" | "several">, cho
 export const marksOf = (task: Pick<Task, "classes" | "several">): readonly Mark[] =>
   isYesNo(task) ? ["yes", "unsure", "no"] : ["yes", "unsure"];
 
+/** The mark that stands for what was said; a tick where it is a class that no mark means at the moment. */
+export const markOf = (said: Said, task: Pick<Task, "classes" | "several">, chosen: string | null): Mark =>
+  marksOf(task).find((mark) => classOf(mark, task, chosen) === said.value) ?? "yes";
+
 interface Answer {
   task: string;
   chip: string;
@@ -36,7 +40,7 @@ export async function say({ task, chip, mark, value, before, curator }: Answer):
   const undone = before ? undoOf({ task, kept: [{ id: before.id, chip }], refused: [] }) : [];
   const { kept, refused } = await put(task, [...undone, ...events], curator && !before);
   const [id] = events.map((event) => event.id);
-  if (id && kept.some((one) => one.id === id)) return { id, mark };
+  if (id && kept.some((one) => one.id === id)) return { id, value };
   throw refusal(refused);
 }
 

@@ -60,12 +60,13 @@ describe("an example", () => {
 
 describe("what is said of a chip", () => {
   it("counts for its task, and can be taken back", () => {
-    const said = withSaid(withSaid(EMPTY, "fires", "a", { id: "1", mark: "yes" }), "fires", "b", {
-      id: "2",
-      mark: "no",
-    });
-    expect(said.said).toEqual({ fires: { a: { id: "1", mark: "yes" }, b: { id: "2", mark: "no" } } });
-    expect(withSaid(said, "fires", "a", null).said).toEqual({ fires: { b: { id: "2", mark: "no" } } });
-    expect(said.said.fires?.a?.mark).toBe("yes");
+    const [smoke, unsure] = [
+      { id: "1", value: "smoke" },
+      { id: "2", value: null },
+    ];
+    const said = withSaid(withSaid(EMPTY, "fires", "a", smoke), "fires", "b", unsure);
+    expect(said.said).toEqual({ fires: { a: smoke, b: unsure } });
+    expect(withSaid(said, "fires", "a", null).said).toEqual({ fires: { b: unsure } });
+    expect(said.said.fires?.a?.value).toBe("smoke");
   });
 });

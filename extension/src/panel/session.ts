@@ -29,8 +29,12 @@ export type Mark = "yes" | "no" | "unsure";
 export interface Said {
   /** Id of the event, so that it can be taken back. */
   id: string;
-  mark: Mark;
+  /** The class that was said, whatever a tick means by now; null is unsure. */
+  value: string | null;
 }
+
+/** What was said in words; null: nothing. */
+export const labelOf = (said: Said | undefined): string | null => (said ? (said.value ?? "unsure") : null);
 
 export interface Session {
   query: Query;

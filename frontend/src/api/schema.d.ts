@@ -384,6 +384,8 @@ export interface paths {
         /**
          * Show Places
          * @description Where and when the chips were taken that somebody gave this class, e.g. for a map or a calendar of finds.
+         *
+         *     Who labels, and shall not know what others answered, learns of their own answers only.
          */
         get: operations["show_places_api_v1_tasks__task__places_get"];
         put?: never;

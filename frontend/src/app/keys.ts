@@ -50,9 +50,7 @@ export const GO: Readonly<Record<string, string>> = {
   d: "/datasets",
 };
 
-/** Whether the key is for what has the focus, and not for the app. */
-export function typing(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  );
-}
+const FIELDS = "input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable=true]";
+
+/** Whether the key is for what has the focus, and not for the app. A radio button takes no letters. */
+export const typing = (target?: EventTarget | null): boolean => target instanceof HTMLElement && target.matches(FIELDS);

@@ -4,8 +4,8 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { api, get } from "../api/client";
+import { newId } from "../app/ids";
 import { count, many } from "../app/words";
-import { newId } from "./ids";
 import { idsOf } from "./items";
 
 interface NewTaskProps {

@@ -3,13 +3,14 @@ import { Button, Group, Paper, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { Fault } from "../api/client";
 import { tell } from "../app/tell";
 import { useMay } from "../app/who";
 import { count as inWords, many } from "../app/words";
 import classes from "./explore.module.css";
 import { idsOf } from "./items";
 import { LabelMenu } from "./LabelMenu";
-import { eventsFor, label, type Said, undoOf } from "./labelling";
+import { eventsFor, label, type Said, undoOf, whyRefused } from "./labelling";
 import { useTasks } from "./labelMap";
 import { NewTask } from "./NewTask";
 import type { Change } from "./query";
@@ -42,9 +43,17 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
   };
   const undo = useMutation({
     mutationFn: (said: Said) => label(said.task, undoOf(said), { addChips: false }),
-    onSuccess: ({ task, kept }) => {
+    onSuccess: ({ task, kept, broke }, said) => {
       renew(task);
-      notifications.show({ id: `bulk ${task}`, title: "Taken back", message: `${chips(kept.length)} as before.` });
+      if (broke) tell(broke);
+      const stay = said.added
+        ? ` ${chips(said.added)} that came into the task for it ${said.added === 1 ? "stays" : "stay"} in it.`
+        : "";
+      notifications.show({
+        id: `bulk ${task}`,
+        title: "Taken back",
+        message: `${chips(kept.length)} as before.${stay}`,
+      });
     },
   });
   const say = useMutation({
@@ -57,7 +66,9 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
     onSuccess: (said, { value }) => {
       renew(said.task);
       change({ task: said.task }, { replace: true }); // so that what was said is seen
-      for (const reason of said.refused) tell(new Error(reason));
+      if (said.broke) tell(said.broke);
+      const refused = whyRefused(said);
+      if (refused) tell(new Fault(409, "Refused", refused, ""));
       if (said.kept.length > 0) confirm(said, value ?? "unsure");
     },
   });

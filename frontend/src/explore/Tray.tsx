@@ -104,7 +104,7 @@ function Side({ sign, examples, scenes, waiting, onFiles, onChip, onLink, onRemo
       onDragLeave={() => setOver(false)}
       onDrop={drop}
     >
-      <Group gap={6} wrap="nowrap">
+      <Group gap={6} className={classes.add}>
         <Text size="sm" fw={600} className={classes.sign}>
           {title}
         </Text>

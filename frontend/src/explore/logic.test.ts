@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { centerOf } from "./items";
-import { eventsFor, pieces, undoOf } from "./labelling";
+import { eventsFor, pieces, undoOf, whyRefused } from "./labelling";
 import { numbersOf } from "./mapData";
 import { holds, range, toggled, united } from "./selection";
 
@@ -34,6 +34,14 @@ describe("labelling many", () => {
     const undo = undoOf({ task: "t", kept: events, refused: [] });
     expect(undo.map((event) => event.voids)).toEqual(events.map((event) => event.id));
     expect(new Set([...events, ...undo].map((event) => event.id)).size).toBe(4);
+  });
+  it("says once why chips were refused", () => {
+    const kept = [{ id: "e", chip: "a" }];
+    expect(whyRefused({ kept, refused: [] })).toBeNull();
+    const missing = ["b", "c", "d"].map((chip) => `there is no chip ${chip} in task t`);
+    expect(whyRefused({ kept, refused: missing })).toBe("3 of 4 chips are not in this task");
+    const reasons = ["label e exists and says something else", ...missing];
+    expect(whyRefused({ kept: [], refused: reasons })).toBe(`4 of 4 chips were not labelled: ${reasons[0]}`);
   });
 });
 

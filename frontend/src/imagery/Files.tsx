@@ -4,6 +4,7 @@ import { IconUpload } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { Fault } from "../api/client";
+import { newId } from "../app/ids";
 import { bytes, many, sentence } from "../app/words";
 import styles from "./Files.module.css";
 import { filesOf, importOf, type Sending, upload, usable } from "./uploads";
@@ -52,7 +53,7 @@ export function Files() {
         : null,
     );
     for (const file of files) {
-      const key = crypto.randomUUID();
+      const key = newId();
       setSendings((all) => [...all, { key, name: file.name, bytes: file.size, sent: 0, state: "waiting" }]);
       line.current = line.current.then(() => sendOne(file, key)); // one after the other: uploads share the line anyway
     }

@@ -1,6 +1,7 @@
 /** Send files to the server, one after the other, and import each: with how far it is. */
 import { BASE, Fault } from "../api/client";
 import { send } from "../app/ask";
+import { newId } from "../app/ids";
 import type { Job } from "../jobs/words";
 
 export interface Sending {
@@ -45,7 +46,7 @@ function parsed(text: string): { id?: string; error?: { code?: string; message?:
 }
 
 export const importOf = (upload: string): Promise<Job> =>
-  send<Job>("POST", "api/v1/jobs", { id: crypto.randomUUID(), kind: "import", parameters: { upload } });
+  send<Job>("POST", "api/v1/jobs", { id: newId(), kind: "import", parameters: { upload } });
 
 /** The files of what was dropped, those in folders too. */
 export async function filesOf(items: DataTransferItemList): Promise<File[]> {

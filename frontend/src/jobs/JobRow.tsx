@@ -79,7 +79,10 @@ function Cancel({ job }: { job: Job }) {
   );
 }
 
-/** Fetch what it made, or begin it again: what was finished before is not done twice. */
+/**
+ * Fetch what it made, or begin it again: what was finished before is not done twice. The demo is begun in an empty
+ * project, on its first page, and nowhere else.
+ */
 function Next({ job }: { job: Job }) {
   const again = useStartJob();
   const curator = useMay("curator");
@@ -108,7 +111,7 @@ function Next({ job }: { job: Job }) {
         Get the rest
       </Button>
     );
-  if (curator && (job.state === "failed" || job.state === "cancelled"))
+  if (curator && job.kind !== "demo" && (job.state === "failed" || job.state === "cancelled"))
     return (
       <Button
         size="compact-sm"

@@ -26,7 +26,7 @@ const SAID: Record<Step["kind"], readonly [title: string, why: string]> = {
   wait: ["Nothing to do right now", "A curator of this project prepares the next task."],
 };
 
-export function NextStep({ step, empty, chips }: { step: Step; empty: boolean; chips: number }) {
+export function NextStep({ step, empty }: { step: Step; empty: boolean }) {
   const [title, why] = SAID[step.kind];
   return (
     <Card
@@ -42,18 +42,19 @@ export function NextStep({ step, empty, chips }: { step: Step; empty: boolean; c
             {title}
           </Title>
           {"question" in step && <Text fw={500}>{step.question}</Text>}
+          {step.kind === "embed" && <Text fw={500}>{many(step.missing, "chip has", "chips have")} no vector yet.</Text>}
           <Text size="sm">{why}</Text>
         </div>
         <Group gap="sm">
           {empty && step.kind === "imagery" && <Demo />}
-          <Action step={step} chips={chips} />
+          <Action step={step} />
         </Group>
       </Group>
     </Card>
   );
 }
 
-function Action({ step, chips }: { step: Step; chips: number }): ReactNode {
+function Action({ step }: { step: Step }): ReactNode {
   const start = useStartJob();
   const to = (href: string, name: string) => (
     <Button component={Link} href={href} size="md">
@@ -66,7 +67,7 @@ function Action({ step, chips }: { step: Step; chips: number }): ReactNode {
     case "embed":
       return (
         <Button size="md" loading={start.isPending} onClick={() => start.mutate({ kind: "embed", parameters: {} })}>
-          Embed {many(chips, "chip")}
+          Embed {many(step.missing, "chip")}
         </Button>
       );
     case "find":

@@ -11,18 +11,20 @@ export interface Situation {
 }
 
 export type Step =
-  | { kind: "imagery" | "embed" | "find" | "wait" | "watch" }
+  | { kind: "imagery" | "find" | "wait" | "watch" }
+  | { kind: "embed"; missing: number }
   | { kind: "label" | "export"; task: string; question: string };
 
 export function nextStep({ role, chips, vectors, tasks, open }: Situation): Step {
   const curates = role === "curator" || role === "owner";
   const labels = role !== "viewer";
+  const embedding = open.some((kind) => kind === "embed" || kind === "demo");
   if (chips === 0) {
     if (open.some((kind) => ["download", "import", "demo"].includes(kind))) return { kind: "watch" };
     return { kind: curates ? "imagery" : "wait" };
   }
-  if (vectors === 0 && curates)
-    return { kind: open.some((kind) => kind === "embed" || kind === "demo") ? "watch" : "embed" };
+  if (curates && vectors < chips && !embedding) return { kind: "embed", missing: chips - vectors };
+  if (curates && vectors === 0) return { kind: "watch" };
   const unfinished = tasks.find(({ slots, done }) => done < slots);
   if (unfinished && labels) return { kind: "label", task: unfinished.id, question: unfinished.question };
   const finished = tasks.find(({ opinions }) => opinions > 0);

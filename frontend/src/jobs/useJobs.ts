@@ -5,6 +5,7 @@ import { useCallback } from "react";
 import { api, get } from "../api/client";
 import { type Message, useLive } from "../api/live";
 import { send } from "../app/ask";
+import { newId } from "../app/ids";
 import { isOpen, type Job, nameOf } from "./words";
 
 const LOOK_MS = 15_000; // the WebSocket tells sooner; this is for when it is not there
@@ -50,7 +51,7 @@ export interface NewJob {
 export function useStartJob(told = true) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (job: NewJob) => send<Job>("POST", "api/v1/jobs", { id: crypto.randomUUID(), ...job }),
+    mutationFn: (job: NewJob) => send<Job>("POST", "api/v1/jobs", { id: newId(), ...job }),
     onSuccess: (job) => {
       queries.invalidateQueries({ queryKey: ["jobs"] });
       if (told) notifications.show({ title: `${nameOf(job.kind)}: begun`, message: "Activity shows how far it is." });

@@ -122,7 +122,7 @@ export function Cases({ task, cases }: { task: Task; cases: readonly Case[] }) {
 }
 
 function Keys({ task, act }: { task: Task; act: (action: Action) => void }) {
-  useKeys(task, true, act);
+  useKeys(task, act);
   return null;
 }
 

@@ -1,19 +1,18 @@
 /** The tour of thirty seconds, and the list of shortcuts. */
 import { Button, Group, Kbd, Modal, Stack, Stepper, Switch, Table, Text } from "@mantine/core";
 import { useState } from "react";
+import { setPrefs, usePrefs } from "../app/prefs";
 import { isYesNo, keyOf } from "./hotkeys";
 import type { Task } from "./types";
 
 interface Props {
   task: Task;
   opened: "tour" | "keys" | null;
-  keys: boolean;
-  onKeys: (on: boolean) => void;
   onTour: () => void;
   onClose: () => void;
 }
 
-export function Help({ task, opened, keys, onKeys, onTour, onClose }: Props) {
+export function Help({ task, opened, onTour, onClose }: Props) {
   const tour = opened === "tour";
   return (
     <Modal
@@ -23,7 +22,7 @@ export function Help({ task, opened, keys, onKeys, onTour, onClose }: Props) {
       size="lg"
       closeButtonProps={{ "aria-label": "Close" }}
     >
-      {tour ? <Tour task={task} onClose={onClose} /> : <Keys task={task} keys={keys} onKeys={onKeys} onTour={onTour} />}
+      {tour ? <Tour task={task} onClose={onClose} /> : <Keys task={task} onTour={onTour} />}
     </Modal>
   );
 }
@@ -79,7 +78,8 @@ function stepsOf(task: Task): [string, string][] {
   ];
 }
 
-function Keys({ task, keys, onKeys, onTour }: Pick<Props, "task" | "keys" | "onKeys" | "onTour">) {
+function Keys({ task, onTour }: Pick<Props, "task" | "onTour">) {
+  const { singleKeys } = usePrefs();
   const rows: [string[], string][] = [
     ...task.classes.slice(0, 9).map((name, at): [string[], string] => {
       const arrow = isYesNo(task) ? [at === 0 ? "→" : "←"] : [];
@@ -115,8 +115,8 @@ function Keys({ task, keys, onKeys, onTour }: Pick<Props, "task" | "keys" | "onK
         </Table.Tbody>
       </Table>
       <Switch
-        checked={keys}
-        onChange={(event) => onKeys(event.currentTarget.checked)}
+        checked={singleKeys}
+        onChange={(event) => setPrefs({ singleKeys: event.currentTarget.checked })}
         label="Answer with single keys"
         description="Turn it off if you speak to your computer, or press keys by accident. The buttons stay."
       />

@@ -90,7 +90,7 @@ export function Labelling({ state: { task, counts }, queue }: Props) {
     if (action.do === "grid" && !task.several) setMode(one ? "grid" : "one");
     if (action.do === "help") help.open("keys");
   };
-  useKeys(mode === "grid" ? NINE_KEYS : task, help.opened === null && help.keys, act);
+  useKeys(mode === "grid" ? NINE_KEYS : task, act);
 
   const latest = useRef(act);
   latest.current = act;
@@ -136,14 +136,7 @@ export function Labelling({ state: { task, counts }, queue }: Props) {
         {lastSaid(snapshot.last?.events.length === 1 ? snapshot.last.events[0] : undefined)}{" "}
         {first && mode === "one" ? `Now: ${describe(first.facts)}` : ""}
       </div>
-      <Help
-        task={task}
-        opened={help.opened}
-        keys={help.keys}
-        onKeys={help.setKeys}
-        onTour={() => help.open("tour")}
-        onClose={help.close}
-      />
+      <Help task={task} opened={help.opened} onTour={() => help.open("tour")} onClose={help.close} />
     </div>
   );
 }

@@ -1,4 +1,5 @@
 /** Keys of the labelling screen: which one means what, as a table that tests and the list of shortcuts share. */
+import { typing } from "../app/keys";
 import type { Task } from "./types";
 
 export type Action =
@@ -39,7 +40,8 @@ export const isYesNo = (task: Pick<Task, "classes" | "several">): boolean => !ta
 /** What a key means for this task; null where it means nothing, or something else than to us. */
 export function actionOf(event: Key, task: Pick<Task, "classes" | "several">): Action | null {
   const key = event.key.toLowerCase();
-  if (event.repeat || event.altKey || isField(event.target)) return null; // a held key must not answer card after card
+  if (event.repeat || event.altKey || typing(event.target)) return null; // a held key must not answer card after card
+  if (key.startsWith("arrow") && isRadio(event.target)) return null; // it chooses among its neighbours
   if (event.ctrlKey || event.metaKey) return key === "z" ? { do: "undo" } : null;
   if (key === "enter" && isControl(event.target)) return null; // it presses what has the focus
   const at = classAt(key, task);
@@ -64,9 +66,7 @@ export function keyOf(at: number, task: Pick<Task, "classes" | "several">): stri
   return at < 9 ? String(at + 1) : "";
 }
 
-function isField(target?: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable='true']");
-}
+const isRadio = (target?: EventTarget | null): boolean => target instanceof HTMLInputElement && target.type === "radio";
 
 /** Things that Enter presses. What is only picked (`data-pick`) is pressed with Space, so that Enter confirms. */
 function isControl(target?: EventTarget | null): boolean {

@@ -266,15 +266,6 @@ describe("leases", () => {
     expect(server.held.has("chip010")).toBe(false);
   });
 
-  it("do not change with every round of a fast labeller", async () => {
-    await begin(60);
-    queue.refresh();
-    await rest();
-    const before = shown(queue);
-    queue.refresh();
-    expect(shown(queue)).toEqual(before);
-  });
-
   it("are given back when the page goes away, with what was not sent", async () => {
     await begin();
     server.online = false;

@@ -21,7 +21,6 @@ const LEASE_SECONDS = 90;
 const BEAT = 30_000;
 const BATCH = 100;
 const MINE = 1000;
-const REFRESH = 4_000;
 const RETRY = [1, 2, 4, 8, 15].map((seconds) => seconds * 1000);
 
 export class LabelQueue {
@@ -38,7 +37,6 @@ export class LabelQueue {
   readonly #giveBack = new Set<string>();
   #fixed = 3; // the visible cards and the next two, which nobody but me changes
   #shownAt = Date.now();
-  #refreshedAt = 0;
   #working = false;
   #again = false;
   #loaded = false;
@@ -145,9 +143,7 @@ export class LabelQueue {
 
   /** The model chose anew: what is not yet near the screen is exchanged for its choice. */
   refresh(): void {
-    const now = Date.now();
-    if (!this.#snapshot.online || now - this.#refreshedAt < REFRESH || this.#cards.length <= this.#fixed) return;
-    this.#refreshedAt = now;
+    if (!this.#snapshot.online || this.#cards.length <= this.#fixed) return;
     for (const card of this.#cards.splice(this.#fixed)) this.#giveBack.add(card.chip);
     this.#wantsCards = true;
     this.#tell({});

@@ -41,6 +41,13 @@ describe("keys", () => {
     expect(actionOf({ key: "y", target: document.createElement("textarea") }, yesNo)).toBeNull();
   });
 
+  it("work after a click on a radio button, whose arrows are its own", () => {
+    const radio = Object.assign(document.createElement("input"), { type: "radio" });
+    expect(actionOf({ key: "y", target: radio }, yesNo)).toEqual({ do: "class", at: 0 });
+    expect(actionOf({ key: "Enter", target: radio }, yesNo)).toEqual({ do: "confirm" });
+    expect(actionOf({ key: "ArrowRight", target: radio }, yesNo)).toBeNull();
+  });
+
   it("leave Enter to what has the focus, unless it is only picked", () => {
     const button = document.createElement("button");
     expect(actionOf({ key: "Enter", target: button }, many)).toBeNull();

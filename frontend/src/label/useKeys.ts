@@ -1,15 +1,16 @@
 /** Keys of the screen, and the windows that explain them. */
 import { useCallback, useEffect, useRef, useState } from "react";
+import { prefs } from "../app/prefs";
 import { type Action, actionOf } from "./hotkeys";
 import type { Task } from "./types";
 
-/** Act on keys while nothing lies over the screen. */
-export function useKeys(task: Pick<Task, "classes" | "several">, on: boolean, act: (action: Action) => void) {
+/** Act on keys while nothing lies over the screen, for those who want single keys. */
+export function useKeys(task: Pick<Task, "classes" | "several">, act: (action: Action) => void) {
   const latest = useRef({ task, act });
   latest.current = { task, act };
   useEffect(() => {
-    if (!on) return;
     const pressed = (event: KeyboardEvent) => {
+      if (!prefs().singleKeys || document.querySelector("[role=dialog]")) return; // the keys of a dialog are its own
       const action = actionOf(event, latest.current.task);
       if (!action) return;
       event.preventDefault();
@@ -17,25 +18,19 @@ export function useKeys(task: Pick<Task, "classes" | "several">, on: boolean, ac
     };
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
-  }, [on]);
+  }, []);
 }
 
 const SEEN = "curator tour seen";
-const OFF = "curator single keys off";
 
 /** Which window is open. The tour comes by itself on the first visit. */
 export function useHelp() {
   const [opened, setOpened] = useState<"tour" | "keys" | null>(() => (kept(SEEN) ? null : "tour"));
-  const [keys, setOn] = useState(() => !kept(OFF));
   const close = useCallback(() => {
-    keep(SEEN, true);
+    keep(SEEN);
     setOpened(null);
   }, []);
-  const setKeys = useCallback((on: boolean) => {
-    keep(OFF, !on);
-    setOn(on);
-  }, []);
-  return { opened, open: setOpened, close, keys, setKeys };
+  return { opened, open: setOpened, close };
 }
 
 function kept(name: string): boolean {
@@ -46,10 +41,9 @@ function kept(name: string): boolean {
   }
 }
 
-function keep(name: string, on: boolean) {
+function keep(name: string) {
   try {
-    if (on) localStorage.setItem(name, "yes");
-    else localStorage.removeItem(name);
+    localStorage.setItem(name, "yes");
   } catch {
     // then only for this visit
   }

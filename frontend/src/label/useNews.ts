@@ -1,14 +1,15 @@
 /** What the server tells while somebody labels: new chips, new choices of the model, events that it refused. */
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { Fault } from "../api/client";
 import { type Message, useLive } from "../api/live";
 import { tell } from "../app/tell";
+import { gather } from "./gather";
 import type { LabelQueue } from "./queue";
 import type { Snapshot, Task } from "./types";
 import { reasons } from "./why";
 
 const WAIT = 15_000;
-const PAUSE = 4_000;
+const ROUNDS = 1_000; // of the model: a fast labeller makes several a second
 
 /** Ask again when nothing was left, and say what was refused. */
 export function useNews(task: Task, queue: LabelQueue, snapshot: Snapshot) {
@@ -36,21 +37,20 @@ export function useNews(task: Task, queue: LabelQueue, snapshot: Snapshot) {
 /** Why the model chose this chip. With each new choice, cards that are not near the screen are exchanged for it. */
 export function useWhy(task: Task, queue: LabelQueue, chip: string): string | null {
   const [known, setKnown] = useState<ReadonlyMap<string, string>>(new Map());
-  const asked = useRef(0);
   const ask = useCallback(async () => {
-    if (Date.now() - asked.current < PAUSE) return;
-    asked.current = Date.now();
     // Before the exchange: it says nothing of chips that are on somebody's screen.
     const found = await reasons(task.id, task.classes.length === 2 ? (task.classes[0] ?? "") : "one of the classes");
     setKnown((before) => new Map([...[...before].slice(-500), ...found]));
     queue.refresh();
   }, [task, queue]);
+  const rounds = useMemo(() => gather(ask, ROUNDS), [ask]);
+  useEffect(() => rounds.stop, [rounds]);
   useLive(
     useCallback(
       (message: Message) => {
-        if (message.type === "model" && message.task === task.id) void ask();
+        if (message.type === "model" && message.task === task.id) rounds.call();
       },
-      [task.id, ask],
+      [task.id, rounds],
     ),
   );
   return known.get(chip) ?? null;

@@ -1,8 +1,9 @@
 /** A link that is shown once: copy it, or let a phone read it. */
-import { Alert, Button, CopyButton, Group, Loader, Stack, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Loader, Stack, Text, TextInput } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useRef, useState } from "react";
 import { BASE } from "../api/client";
+import { copied } from "../app/copy";
 import { duration } from "../app/words";
 import { isLocal, linkOf } from "./words";
 
@@ -43,26 +44,32 @@ export function SecretLink({ title, path, days, done }: Props) {
 }
 
 export function Copied({ label, value }: { label: string; value: string }) {
+  const field = useRef<HTMLInputElement>(null);
+  const [state, setState] = useState<"" | "copied" | "by hand">("");
+  const copy = async () => {
+    const done = await copied(value);
+    setState(done ? "copied" : "by hand");
+    if (!done) field.current?.focus(); // which selects it
+  };
   return (
     <Group gap="xs" align="flex-end" wrap="nowrap">
       <TextInput
+        ref={field}
         label={label}
+        description={state === "by hand" && "Your browser lets you copy it from here only: Ctrl C."}
         value={value}
         readOnly
         onFocus={(event) => event.currentTarget.select()}
         style={{ flex: 1, minWidth: 0 }}
       />
-      <CopyButton value={value}>
-        {({ copied, copy }) => (
-          <Button
-            variant="light"
-            onClick={copy}
-            leftSection={copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
-          >
-            {copied ? "Copied" : "Copy"}
-          </Button>
-        )}
-      </CopyButton>
+      <Button
+        variant="light"
+        onClick={copy}
+        onBlur={() => setState((now) => (now === "copied" ? "" : now))}
+        leftSection={state === "copied" ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
+      >
+        {state === "copied" ? "Copied" : "Copy"}
+      </Button>
     </Group>
   );
 }

@@ -1,11 +1,24 @@
 /** Explore and find: the grid, what is alike, where and when are four views of one query and one selection. */
-import { Button, Chip, Collapse, Group, SegmentedControl, Select, Slider, Text, Title, Tooltip } from "@mantine/core";
+import {
+  Button,
+  Chip,
+  Collapse,
+  Group,
+  Popover,
+  SegmentedControl,
+  Select,
+  Slider,
+  Text,
+  TextInput,
+  Title,
+  Tooltip,
+} from "@mantine/core";
 import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { IconAdjustments, IconLink } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, get } from "../api/client";
-import { tell } from "../app/tell";
+import { copied } from "../app/copy";
 import { ChipDrawer } from "../explore/ChipDrawer";
 import { useDemo } from "../explore/demo";
 import classes from "../explore/explore.module.css";
@@ -167,24 +180,34 @@ function Density({ query, change }: { query: Query; change: Change }) {
 }
 
 function CopyLink({ narrow }: { narrow: boolean }) {
-  const [copied, setCopied] = useState(false);
-  const copy = () =>
-    navigator.clipboard.writeText(window.location.href).then(
-      () => setCopied(true),
-      () => tell(new Error("The link could not be copied. It is the address of this page.")),
-    );
+  const [state, setState] = useState<"" | "copied" | "by hand">("");
+  const copy = async () => setState((await copied(window.location.href)) ? "copied" : "by hand");
   return (
-    <Tooltip label="The link shows the same query, filters and views to others">
-      <Button
-        size="compact-sm"
-        variant="default"
-        leftSection={narrow ? null : <IconLink size={16} />}
-        aria-label={narrow ? "Copy link" : undefined}
-        onClick={copy}
-        onBlur={() => setCopied(false)}
-      >
-        {copied ? "Copied" : narrow ? <IconLink size={16} /> : "Copy link"}
-      </Button>
-    </Tooltip>
+    <Popover opened={state === "by hand"} onChange={() => setState("")} trapFocus returnFocus shadow="md">
+      <Popover.Target>
+        <Tooltip label="The link shows the same query, filters and views to others">
+          <Button
+            size="compact-sm"
+            variant="default"
+            leftSection={narrow ? null : <IconLink size={16} />}
+            aria-label={narrow ? "Copy link" : undefined}
+            onClick={copy}
+            onBlur={() => setState((now) => (now === "copied" ? "" : now))}
+          >
+            {state === "copied" ? "Copied" : narrow ? <IconLink size={16} /> : "Copy link"}
+          </Button>
+        </Tooltip>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <TextInput
+          label="Link to this page"
+          description="Your browser lets you copy it from here only: Ctrl C."
+          value={window.location.href}
+          readOnly
+          data-autofocus
+          onFocus={(event) => event.currentTarget.select()}
+        />
+      </Popover.Dropdown>
+    </Popover>
   );
 }

@@ -78,7 +78,7 @@ export default function Insights() {
           <Where task={task} classes={classes} wanted={outlook.data.wanted} />
         </>
       )}
-      <People task={task} />
+      {labels && <People task={task} />}
     </Page>
   );
 }

@@ -41,7 +41,7 @@ export default function Overview() {
   const open = jobs.data?.jobs.filter(isOpen) ?? [];
   return (
     <Page title={facts.name} lead={summary(facts)}>
-      <NextStep step={step} empty={facts.chips === 0} chips={facts.chips} />
+      <NextStep step={step} empty={facts.chips === 0} />
       {open.map((job) => (
         <JobRow key={job.id} job={job} />
       ))}

@@ -2,18 +2,39 @@
 import { Alert, Button, Container, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, BASE, get } from "../api/client";
+import { api, BASE, Fault, get } from "../api/client";
+import { sentence } from "../app/words";
 
-const linked = () => decodeURIComponent(window.location.hash.slice(1));
+/** What stands after # in the link. */
+function linked(): string {
+  const written = window.location.hash.slice(1);
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return written; // no link of ours: the server says so
+  }
+}
+
+/** Links look alike: what lets nobody in is an invitation, which takes a name, or nothing any more. */
+async function enter(secret: string, name: string) {
+  try {
+    await get(api.POST("/api/v1/session", { body: { token: secret } }));
+  } catch (error) {
+    if (!(error instanceof Fault && error.status === 401)) throw error;
+    if (!name)
+      throw new Error(
+        "Were you invited? Then write your name. Otherwise this link was used or has expired: ask for a new one.",
+      );
+    await get(api.POST("/api/v1/invites/accept", { body: { secret, name } }));
+  }
+}
 
 export function SignIn() {
   const [secret, setSecret] = useState(linked);
   const [name, setName] = useState("");
   const signIn = useMutation({
-    mutationFn: async () => {
-      if (name.trim()) await get(api.POST("/api/v1/invites/accept", { body: { secret, name: name.trim() } }));
-      else await get(api.POST("/api/v1/session", { body: { token: secret } }));
-    },
+    mutationFn: () => enter(secret, name.trim()),
+    meta: { shown: true },
     onSuccess: () => window.location.replace(BASE), // the secret leaves the address, and everything starts anew
   });
   return (
@@ -28,7 +49,7 @@ export function SignIn() {
           <Title order={1} size="h2">
             Sign in to Curator
           </Title>
-          {signIn.error && <Alert color="red">{signIn.error.message}</Alert>}
+          {signIn.error && <Alert color="red">{sentence(signIn.error.message)}</Alert>}
           <PasswordInput
             label="Your link's secret or token"
             description="What stands after # in your link, or a token that begins with cur_."

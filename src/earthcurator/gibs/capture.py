@@ -31,12 +31,18 @@ def plan_capture(layer: Layer, bounds: Bounds, *, crs: str, resolution: float, t
     if box is None or sides[0] < LEAST_PIXELS or sides[1] > MOST_PIXELS:
         raise BadBox(
             f"the rectangle has {max(window.width, 0):,} x {max(window.height, 0):,} pixels of {layer.id}",
-            hint=f"draw one of {LEAST_PIXELS} to {MOST_PIXELS:,} pixels a side, where the map has imagery",
+            hint=_better(sides[1]),
         )
     order = Order(layers=(layer.id,), region=region_of_box(box), crs=crs, zoom=zoom, chip_size=MOST_PIXELS, min_valid=0)
     part = Part(layer=layer, pyramid=pyramid, zoom=zoom, factor=1)
     parts = ((part, (instant_shown(layer, time),)),)
     return Plan(order=order, grid=pyramid.grid, zoom=zoom, windows=(window,), parts=parts)
+
+
+def _better(longer_side: int) -> str:
+    if longer_side > MOST_PIXELS:
+        return f"zoom in, and draw one of at most {MOST_PIXELS:,} pixels a side"
+    return f"draw one of at least {LEAST_PIXELS} pixels a side, where the map has imagery"
 
 
 def nearest_window(grid: Grid, bounds: Bounds, zoom: int) -> Window:

@@ -31,6 +31,10 @@ _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:-?[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)?
 _OLD_NAMES = {"products": "l", "time": "t", "map": "v", "switch": "p"}  # of Worldview's first years
 _WORLDS: Mapping[str, Bounds] = {crs: gibs_grid(crs, "1km").world for crs in _PROJECTIONS.values()}
 _LONGEST = 20_000  # letters; browsers and servers stop at fewer
+_WAITS = timedelta(hours=3)
+
+FURTHEST = 1e9
+"""No edge of a rectangle is further from the middle of the map, in degrees or metres."""
 
 
 Side = Literal["a", "b"]
@@ -111,6 +115,15 @@ class Permalink:
     """What a person should know: where the region is not quite what Worldview shows."""
 
 
+def today_at(now: datetime) -> date:
+    """The day that Worldview shows at a moment, UTC, without being told one: until 03:00 yesterday, as imagery is late.
+
+    >>> today_at(datetime(2024, 5, 17, 2, 59))
+    datetime.date(2024, 5, 16)
+    """
+    return (now - _WAITS).date()
+
+
 def parse_permalink(url: str, *, today: date) -> Permalink:
     """What a link to Worldview, of any of its hosts, asks for. `today` is what a link without a time shows.
 
@@ -165,7 +178,10 @@ def across_dateline(rectangle: Bounds, time: datetime) -> tuple[Bounds, datetime
     try:
         return (left - 360 * turns, bottom, right - 360 * turns, top), time - timedelta(days=turns)
     except OverflowError as exc:
-        raise BadBox(f"the rectangle from {left:g} to {right:g} degrees is off the map", hint="draw it again") from exc
+        raise BadDates(
+            f"at longitude {middle:g} Worldview shows a day {abs(turns):,} from {time.date()}, which no calendar has",
+            hint="choose another date, or a place between longitudes -180 and 180",
+        ) from exc
 
 
 def _parameters(url: str) -> dict[str, str]:
@@ -288,6 +304,8 @@ def _extent(text: str) -> Bounds:
     if len(numbers) != 4 or text.count(",") != 3:
         raise BadBox(f"the view {text!r:.80} in the link is not four numbers", hint="copy the link again")
     left, bottom, right, top = numbers
+    if max(map(abs, numbers)) > FURTHEST:
+        raise BadBox(f"the view {text!r:.80} in the link is far off the map", hint="copy the link again")
     if not (left < right and bottom < top):
         raise BadBox(f"the view {text!r:.80} in the link is not left, bottom, right, top", hint="copy the link again")
     return left, bottom, right, top

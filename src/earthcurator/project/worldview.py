@@ -5,7 +5,6 @@ The picture comes from the project's source, cut as its chips are, so that searc
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,16 @@ from datetime import UTC, date, datetime
 
 from earthcurator.errors import BadBox, BadInput, Conflict, CuratorError, SourceUnreachable
 from earthcurator.gibs.layers import Layer
-from earthcurator.gibs.permalinks import Link, Scene, Side, across_dateline, is_drawn, read_permalink
+from earthcurator.gibs.permalinks import (
+    FURTHEST,
+    Link,
+    Scene,
+    Side,
+    across_dateline,
+    is_drawn,
+    read_permalink,
+    today_at,
+)
 from earthcurator.gibs.plan import pyramid_of
 from earthcurator.gibs.politeness import Policy
 from earthcurator.grids import METRES_PER_DEGREE, Bounds
@@ -63,7 +71,7 @@ class Reading:
     view: Bounds
     """Left, bottom, right, top in units of `crs`."""
     footprint: Size
-    """Of the project's usual chip of that layer."""
+    """Of the project's usual chip of that layer; without one, of the topmost visible layer that it has chips of."""
     notes: list[str]
 
 
@@ -112,13 +120,14 @@ class _Usual:
 
 def read_link(project: Project, permalink: str, *, today: date | None = None) -> Reading:
     """What a link shows, and what of it this project can search by."""
-    link = read_permalink(permalink, today=today or datetime.now(UTC).date())
+    link = read_permalink(permalink, today=today or today_at(datetime.now(UTC)))
     scene, notes = link.active, _notes_of(link)
     with _imagery(project.settings) as imagery:
         found, unreachable = _layers_of(imagery, scene)
         seen = _seen(project, scene, link.crs, found)
         layer = next((each.id for each in seen if each.visible and each.known and each.available), None)
-        footprint = _usual(project, layer, found).footprint(link.crs)
+        measured = layer or next((each.id for each in seen if each.visible and each.known), None)
+        footprint = _usual(project, measured, found).footprint(link.crs)
     if layer is None and not unreachable:
         notes.append(str(_no_layer(project, seen, link.crs)))
     return Reading(
@@ -134,7 +143,7 @@ def read_link(project: Project, permalink: str, *, today: date | None = None) ->
 
 def take_picture(project: Project, wish: Wish, *, today: date | None = None) -> Picture:
     """Keep a picture of a part of what a link shows, as an example."""
-    link = read_permalink(wish.permalink, today=today or datetime.now(UTC).date())
+    link = read_permalink(wish.permalink, today=today or today_at(datetime.now(UTC)))
     scene = link.scene(wish.side or link.side)
     with _imagery(project.settings) as imagery:
         found, unreachable = _layers_of(imagery, scene)
@@ -176,7 +185,7 @@ def _checked(rectangle: Bounds | None) -> Bounds | None:
     if rectangle is None:
         return None
     left, bottom, right, top = rectangle
-    if not (math.isfinite(sum(rectangle)) and left < right and bottom < top):
+    if not (all(abs(edge) <= FURTHEST for edge in rectangle) and left < right and bottom < top):
         raise BadBox(f"{rectangle} is not left, bottom, right, top", hint="draw the rectangle again")
     return rectangle
 

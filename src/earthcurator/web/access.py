@@ -27,8 +27,6 @@ from earthcurator.web import extensions
 from earthcurator.web.context import RANK
 from earthcurator.web.serving import Serving
 
-COOKIE = "curator_session"
-
 FRESH_SECONDS = 2.0
 """For how long an answer of the database counts, so that not every label asks it. Who is removed through another
 process may come in that much longer."""
@@ -70,6 +68,8 @@ class Access:
     async def person(self, connection: HTTPConnection) -> Person:
         """Who sent this request or opened this WebSocket. Without an account: `LOCAL` on this machine, else nobody."""
         bearer, secret = _bearer(connection), secret_of(connection)
+        if bearer is None and extensions.extension_of(connection.headers):  # nor LOCAL, nor by a cookie
+            raise NotSignedIn("an extension must send the token of its pairing", hint="pair it with this project again")
         if secret is not None:
             found = await self._entrant(secret, address(connection))
             if found is not None and not found.paired:
@@ -210,7 +210,7 @@ def refuse_open(project: Project, serving: Serving) -> None:
 def sign_in(response: Response, connection: HTTPConnection, secret: str) -> None:
     """Let the browser keep its session, where no script can read it."""
     response.set_cookie(
-        COOKIE,
+        cookie_of(connection.app.state.project),
         secret,
         max_age=SESSION_SECONDS,
         path="/",
@@ -220,15 +220,25 @@ def sign_in(response: Response, connection: HTTPConnection, secret: str) -> None
     )
 
 
-def sign_out(response: Response) -> None:
+def sign_out(response: Response, connection: HTTPConnection) -> None:
     """Let the browser forget its session."""
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    response.delete_cookie(cookie_of(connection.app.state.project), path="/", httponly=True, samesite="strict")
+
+
+def session_of(connection: HTTPConnection) -> str | None:
+    """What the browser keeps of its session."""
+    return connection.cookies.get(cookie_of(connection.app.state.project))
+
+
+def cookie_of(project: Project) -> str:
+    """The cookie's name: browsers send a cookie to all ports of a host, so that each project has its own."""
+    return f"curator_session_{project.id}"
 
 
 def secret_of(connection: HTTPConnection) -> str | None:
     """What a request means to come in with: its token, else the session of its browser."""
     bearer = _bearer(connection)
-    return connection.cookies.get(COOKIE) if bearer is None else bearer
+    return session_of(connection) if bearer is None else bearer
 
 
 def address(connection: HTTPConnection) -> str:

@@ -21,7 +21,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from earthcurator.jobs import Demo, request
-from earthcurator.models import Job, Person
+from earthcurator.labels.fold import ChipState
+from earthcurator.models import Job, Label, Person
 from earthcurator.project import Project
 from earthcurator.project.maps import ChipMap, Method, chip_map, label_map
 from earthcurator.web.asked import ClassName, TaskId
@@ -147,17 +148,20 @@ class Places(BaseModel):
 def show_places(
     task: TaskId,
     project: Here,
-    _who: Viewer,
+    who: Viewer,
     wanted: Annotated[
         ClassName | None, Query(alias="class", description="A class of the task; by default the first.")
     ] = None,
 ) -> Places:
-    """Where and when the chips were taken that somebody gave this class, e.g. for a map or a calendar of finds."""
+    """Where and when the chips were taken that somebody gave this class, e.g. for a map or a calendar of finds.
+
+    Who labels, and shall not know what others answered, learns of their own answers only.
+    """
     asked = project.tasks.store.get(task)
     name = asked.classes[0] if wanted is None else wanted
     found = {}
     for chip, state in project.tasks.states(asked).items():
-        said = [state.adjudication] if state.adjudication else state.opinions.values()
+        said = _known_labels(state, who)
         classes = {value for label in said if label.decision == "label" for value in label.value}
         if name in classes:
             found[chip] = [value for value in asked.classes if value in classes]
@@ -169,6 +173,13 @@ def show_places(
         longitude, latitude = box.center if box else (None, None)
         places.append(Place(chip=chip, classes=found[chip], longitude=longitude, latitude=latitude, time=time))
     return Places(places=places, total=len(found))
+
+
+def _known_labels(state: ChipState, who: Person) -> list[Label]:
+    """What holds of a chip, as far as this person may know it."""
+    if is_blind(who):
+        return [label for label in state.opinions.values() if label.annotator == who.id]
+    return [state.adjudication] if state.adjudication else list(state.opinions.values())
 
 
 @router.post("/project/demo", status_code=202)

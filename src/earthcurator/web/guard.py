@@ -249,10 +249,15 @@ def _check_host(headers: Headers, serving: Serving) -> None:
 
 
 async def _paired(scope: Scope, headers: Headers) -> str:
-    """The origin of an extension that this project is paired with, or that is about to be; empty for all others."""
+    """The origin of a paired extension that sends its token, or of one that is about to get it; empty for all others.
+
+    Before it sends a token a browser asks whether it may; and anybody may ask whether the server is well.
+    """
     origin = extensions.extension_of(headers)
     if not origin or scope["path"] == extensions.CLAIM:
         return origin
+    if not (_has_token(scope, headers) or extensions.is_preflight(scope, headers) or scope["path"] == "/healthz"):
+        return ""
     access: Access = scope["app"].state.access
     return origin if await access.is_paired(origin) else ""
 

@@ -14,7 +14,7 @@ from earthcurator.errors import Conflict, NotSignedIn
 from earthcurator.models import Invite, Person, Role, Token
 from earthcurator.project import Project
 from earthcurator.store.sql.people import SESSION_SECONDS
-from earthcurator.web.access import COOKIE, LOCAL, Access, secret_of, sign_in, sign_out
+from earthcurator.web.access import LOCAL, Access, secret_of, session_of, sign_in, sign_out
 from earthcurator.web.asked import LINE, Asked, Id
 from earthcurator.web.context import RANK, Here, Owner, Viewer
 
@@ -145,11 +145,11 @@ def begin_session(asked: SignIn, request: Request, response: Response, project: 
 @router.delete("/session", status_code=204)
 def end_session(request: Request, response: Response, project: Here) -> None:
     """Sign this browser out. Doing it again is fine."""
-    session = request.cookies.get(COOKIE)
+    session = session_of(request)
     if session is not None:
         project.records.people.sign_out(session)
         _access(request).forget()
-    sign_out(response)
+    sign_out(response, request)
 
 
 @router.post("/invites/accept", status_code=201)

@@ -19,7 +19,7 @@ class Serving:
     names: frozenset[str] = field(default_factory=frozenset)
     """Further names by which it may be addressed, e.g. that of a proxy before it."""
     origins: frozenset[str] = field(default_factory=frozenset)
-    """Further origins whose pages may change things: exact, e.g. `chrome-extension://<id>`."""
+    """Further origins whose pages may change things: exact, e.g. `https://portal.example`. Extensions are paired."""
     upload_bytes: int = 8_000_000_000
     """Most that one upload of pictures or scenes to import may have."""
 

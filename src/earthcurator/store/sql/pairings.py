@@ -24,6 +24,8 @@ LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 CODE_LENGTH = 8
 CODE_SECONDS = 600
 PAIRED_SECONDS = 365 * 24 * 3600
+MOST_WAITING = 10
+"""Codes of one person that nobody has claimed yet."""
 
 NOBODY = "local"
 """Stands for the person where nobody has an account."""
@@ -43,13 +45,20 @@ class Pairings:
         self._new_id = new_id
 
     def offer(self, person: str, role: Role) -> tuple[str, Pairing]:
-        """A new code, with which a program may ask in the name of `person` (an id), as `role` at most."""
+        """A new code, with which a program may ask in the name of `person` (an id), as `role` at most.
+
+        Of codes that wait the newest `MOST_WAITING` count; older ones are forgotten.
+        """
         new, code = self._new_id(), "".join(choice(LETTERS) for _ in range(CODE_LENGTH))
         row = {"id": new, "person": person, "role": role, "code": hash_of(code), "name": "", "origin": ""}
+
+        waiting = select(PAIRINGS.c.id).where(PAIRINGS.c.person == person, PAIRINGS.c.hash.is_(None))
+        oldest = waiting.order_by(PAIRINGS.c.created.desc(), PAIRINGS.c.id).offset(MOST_WAITING - 1)
 
         def change(connection: Connection) -> Pairing:
             connection.execute(delete(PAIRINGS).where(~_ALIVE), self._database.clock)
             if connection.execute(select(PAIRINGS.c.id).where(PAIRINGS.c.id == new)).first() is None:
+                connection.execute(delete(PAIRINGS).where(PAIRINGS.c.id.in_(oldest)))
                 values = PAIRINGS.insert().values(**row, created=NOW, expires=NOW + CODE_SECONDS * 1000)
                 connection.execute(values, self._database.clock)
             return to_pairing(connection.execute(select(PAIRINGS).where(PAIRINGS.c.id == new)).mappings().one())
