@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev extension
 	$(BIN)/python hatch_build.py
-	$(BIN)/pytest
+	$(BIN)/pytest --durations=20
 
 check: check-app $(VENV)/.dev
 	$(BIN)/ruff check

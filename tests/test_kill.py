@@ -16,8 +16,8 @@ from earthcurator.encoders import packaged_for
 
 pytestmark = pytest.mark.slow
 
-KILLS = 30
-PICTURES = 120  # new ones before each kill
+KILLS = 25
+PICTURES = 120  # new ones when the last are done
 # Small commits, so that a kill has many commits to fall into.
 PROGRAM = """
 import sys
@@ -52,7 +52,7 @@ class Moments:
     """When to kill: at random within the time that a run takes, which follows the load of the machine."""
 
     def __init__(self, usual: float) -> None:
-        self._usual = usual
+        self._usual = self._longest = usual
         self._rng = random.Random(0)
         self.unfinished = 0  # runs that were killed before their end
 
@@ -60,10 +60,10 @@ class Moments:
         """Seconds after the start of a run."""
         return self._rng.uniform(0.2, 1.0) * self._usual
 
-    def say(self, unfinished: bool) -> None:
-        """Whether the last kill came before the end of the work: if not, the next ones come earlier."""
-        self.unfinished += unfinished
-        self._usual *= 1.05 if unfinished else 0.8
+    def say(self, finished: bool) -> None:
+        """Whether the last kill came after the end of the work: then the next ones come earlier."""
+        self.unfinished += not finished
+        self._usual = 0.8 * self._usual if finished else min(1.05 * self._usual, self._longest)
 
 
 def stored(project: Path) -> tuple[list[str], list[str]]:
@@ -85,13 +85,17 @@ def killed(tmp_path: Path) -> Path:
 def test_import_survives_kill_at_any_moment(killed: Path, make_pictures: Callable[..., Path]) -> None:
     pictures = make_pictures(PICTURES)
     moments = Moments(run(killed, "import", str(pictures)))
-    for number in range(1, KILLS + 1):
-        make_pictures(PICTURES, start=number * PICTURES)  # new work for each kill
+    there, finished = PICTURES, True
+    for _ in range(KILLS):
+        if finished:  # else what is left is work enough
+            make_pictures(PICTURES, start=there)
+            there += PICTURES
         run(killed, "import", str(pictures), kill_after=moments.next())
-        moments.say(len(stored(killed)[0]) < (number + 1) * PICTURES)
+        finished = len(stored(killed)[0]) == there
+        moments.say(finished)
     run(killed, "import", str(pictures))
     chips, _ = stored(killed)
-    assert len(set(chips)) == len(chips) == (KILLS + 1) * PICTURES
+    assert len(set(chips)) == len(chips) == there
     assert moments.unfinished >= KILLS // 3  # or the kills came too late to mean anything
 
 
@@ -103,13 +107,17 @@ def test_embed_survives_kill_at_any_moment(killed: Path, make_pictures: Callable
 
     add(0)
     moments = Moments(run(killed, "embed"))
-    for number in range(1, KILLS + 1):
-        add(number)
+    batches, finished = 1, True
+    for _ in range(KILLS):
+        if finished:
+            add(batches)
+            batches += 1
         run(killed, "embed", kill_after=moments.next())
-        moments.say(len(stored(killed)[1]) < (number + 1) * PICTURES)
+        finished = len(stored(killed)[1]) == batches * PICTURES
+        moments.say(finished)
     run(killed, "embed")
     chips, vectors = stored(killed)
-    assert len(vectors) == len(set(vectors)) == (KILLS + 1) * PICTURES
+    assert len(vectors) == len(set(vectors)) == batches * PICTURES
     assert set(vectors) == set(chips)
     with ec.open(killed) as project:
         assert project.search(ec.Query(positives=[chips[0]], k=1)).hits[0].chip == chips[0]
