@@ -63,7 +63,7 @@ FEATURES = 1280
 PER_SOURCE = 1050
 """Pictures from each source, so that none dominates the projection."""
 SEED = 20261121
-SHARE = 0.5
+SHARE = 0.6
 PACKAGED = Path(__file__).parent.parent / "src/earthcurator/encoders/packaged"
 
 Array = NDArray[np.float32]
