@@ -149,24 +149,11 @@ def train(
     chips = list(project.chips.all())
     known = classes or {chip.id: chip.folder for chip in chips if chip.folder is not None}
     seen, asked, by = _hold_out(chips, options)
-    if options.int8 and len(asked) < FEWEST:
-        raise BadInput(
-            f"{len(asked)} held-out chips are too few to measure int8 on: it takes {FEWEST}",
-            hint=f"import {10 * FEWEST} chips or more, or leave --int8 out",
-        )
+    _check_enough(asked, options)
     size = options.size or _size_for(chips)
     source, start = Chips(project, seen), _start(project, options, size)
     trunk, features = start.trunk, feature_count(start.trunk, size)
-    recipe = Recipe(
-        views=preset(options.views, size),
-        epochs=options.epochs,
-        seconds=options.seconds,
-        batch=min(options.batch, max(2, len(seen) // 4)),
-        rate=options.rate,
-        patience=options.patience,
-        seed=options.seed,
-        threads=project.threads,
-    )
+    recipe = _recipe(options, size, len(seen), threads=project.threads)
     folder = project.cache / "training" / _key(options, size, seen)
     neighbours = Neighbours(Chips(project, asked), trunk, size, seed=options.seed) if previews or watch else None
     shown = Preview(neighbours, previews) if neighbours and previews else None
@@ -214,6 +201,28 @@ def train(
     if trained.ending != "stopped":
         shutil.rmtree(folder, ignore_errors=True)
     return report
+
+
+def _check_enough(asked: Sequence[str], options: Options) -> None:
+    """Whether what is asked for can be measured. Raises BadInput."""
+    if options.int8 and len(asked) < FEWEST:
+        raise BadInput(
+            f"{len(asked)} held-out chips are too few to measure int8 on: it takes {FEWEST}",
+            hint=f"import {10 * FEWEST} chips or more, or leave --int8 out",
+        )
+
+
+def _recipe(options: Options, size: int, chips: int, *, threads: int) -> Recipe:
+    return Recipe(
+        views=preset(options.views, size),
+        epochs=options.epochs,
+        seconds=options.seconds,
+        batch=min(options.batch, max(2, chips // 4)),
+        rate=options.rate,
+        patience=options.patience,
+        seed=options.seed,
+        threads=threads,
+    )
 
 
 def _kept(
