@@ -25,6 +25,15 @@ axe.run({
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 150)).join(" | ")}`))
 """
+# A figure that is computed late enables buttons, whose colours then are those of neither state for a moment.
+STILL = """
+() => new Promise((done) => {
+  const settled = () => { watcher.disconnect(); done(); };
+  let timer = setTimeout(settled, 300);
+  const watcher = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(settled, 300); });
+  watcher.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+})
+"""
 WIDER = "() => document.documentElement.scrollWidth > window.innerWidth"
 
 
@@ -71,6 +80,7 @@ def each(page: Page, screens: dict[str, str]) -> Iterator[str]:
         expect(page.get_by_role("main")).not_to_be_empty()
         expect(page.get_by_role("main").locator(".mantine-Loader-root")).to_have_count(0)
         page.wait_for_load_state("networkidle")
+        page.evaluate(STILL)
         yield name
 
 

@@ -1,4 +1,4 @@
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { createTheme, Drawer, type MantineColorsTuple, Modal } from "@mantine/core";
 
 /** Deep water to shallow: enough contrast (4.5:1) for white text from shade 6 on. */
 const sea: MantineColorsTuple = [
@@ -14,6 +14,9 @@ const sea: MantineColorsTuple = [
   "#0e3744",
 ];
 
+/** Windows go at once: while one fades, its page would not hear the keys that are meant for it. */
+const gone = { exitDuration: 0 };
+
 export const theme = createTheme({
   colors: { sea },
   primaryColor: "sea",
@@ -23,4 +26,8 @@ export const theme = createTheme({
   cursorType: "pointer",
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
+  components: {
+    Modal: Modal.extend({ defaultProps: { transitionProps: { duration: 200, transition: "fade-down", ...gone } } }),
+    Drawer: Drawer.extend({ defaultProps: { transitionProps: gone } }),
+  },
 });
