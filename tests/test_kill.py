@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,38 +11,31 @@ import pytest
 
 import earthcurator as ec
 from earthcurator.encoders import packaged_for
+from earthcurator.project import embedding, intake
+from tests.forks import curator
 
 pytestmark = pytest.mark.slow
 
 KILLS = 25
 PICTURES = 120  # new ones when the last are done
-# Small commits, so that a kill has many commits to fall into.
-PROGRAM = """
-import sys
-from earthcurator.project import embedding, intake
-intake.COMMIT_ROWS = embedding.COMMIT_ROWS = 8
-from earthcurator.cli import main
-print("ready", flush=True)
-main(sys.argv[1:])
-"""
+
+
+def commit_often() -> None:
+    """So that a kill has many commits to fall into."""
+    intake.COMMIT_ROWS = embedding.COMMIT_ROWS = 8
 
 
 def run(project: Path, *command: str, kill_after: float | None = None) -> float:
     """Run a curator command in a process of its own, killed so many seconds after its start if that is given."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "--project", str(project), *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
+    errors = project.parent / "errors.txt"
     started = time.monotonic()
+    process = curator("--project", str(project), *command, errors=errors, before=commit_often)
     if kill_after is not None:
         time.sleep(kill_after)
         process.kill()
-    _, errors = process.communicate(timeout=120)
+    process.join(120)
     if kill_after is None:
-        assert process.returncode == 0, errors.decode()
+        assert process.exitcode == 0, errors.read_text()
     return time.monotonic() - started
 
 

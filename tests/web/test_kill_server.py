@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,6 +19,7 @@ import pytest
 
 import earthcurator as ec
 from earthcurator.settings import Settings
+from tests.forks import curator
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.slow
@@ -119,7 +118,7 @@ class Server:
     project: Path
     port: int
     database: str | None = None
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
 
     @property
     def url(self) -> str:
@@ -128,25 +127,24 @@ class Server:
     def start(self) -> float:
         """Start it; returns after how many seconds it answered."""
         started = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "earthcurator", "--project", str(self.project), "serve", "--port", str(self.port)],
-            env={**os.environ, **({"CURATOR_DATABASE_URL": self.database} if self.database else {})},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        self.process = curator(
+            *("--project", str(self.project), "serve", "--port", str(self.port)),
+            errors=self.project / "errors.txt",
+            environment={"CURATOR_DATABASE_URL": self.database} if self.database else {},
         )
         while True:
             try:
                 httpx.get(f"{self.url}/healthz", timeout=5).raise_for_status()
                 return time.monotonic() - started
             except httpx.TransportError:
-                assert self.process.poll() is None, "the server ended"
+                assert self.process.is_alive(), (self.project / "errors.txt").read_text()
                 assert time.monotonic() - started < 60
                 time.sleep(0.02)
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait()
+        self.process.join()
 
 
 @dataclass

@@ -1,0 +1,48 @@
+"""`curator` in processes of their own, forked from one that has imported everything.
+
+What is killed dozens of times shall not spend two seconds on imports each time: a server is up after half a CPU-second
+instead of three. Lance warns, once, that it cannot be forked; that is so when it has work, and here it has none yet.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+_context = get_context("forkserver")
+_context.set_forkserver_preload(
+    ["earthcurator.cli.app", "earthcurator.cli.encoders", "earthcurator.cli.pictures", "earthcurator.web.server"]
+)
+
+
+def curator(
+    *arguments: str,
+    errors: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] | None = None,
+) -> BaseProcess:
+    """Start `curator ARGUMENTS`. What it writes to stderr is added to `errors`.
+
+    `before` is called first in the process: a function of a module.
+    """
+    process = _context.Process(target=_run, args=(arguments, errors, dict(environment or {}), before), daemon=True)
+    process.start()
+    return process
+
+
+def _run(
+    arguments: tuple[str, ...], errors: Path, environment: Mapping[str, str], before: Callable[[], None] | None
+) -> None:
+    os.environ.update(environment)
+    with errors.open("ab") as log, Path(os.devnull).open("wb") as nothing:
+        os.dup2(log.fileno(), sys.stderr.fileno())
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+    from earthcurator.cli import main
+
+    if before:
+        before()
+    main(arguments)
