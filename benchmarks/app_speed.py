@@ -7,7 +7,8 @@ of `--static` with CURATOR_STATIC set to the same.
 
 Times are taken in the page: from a key to the frame in which the next picture is painted, between frames while a grid
 of a million scrolls, from the beginning of a cold load to the first picture, from the end of a lasso on the map of a
-million chips to the frame that shows what it selected.
+million chips to the frame that shows what it selected, from a label to the frame that shows the ranking that learnt
+from it. That ranking is of the project's chips; `rerank.py` has the server's part of it for a million.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import earthcurator as ec
 LABELS = 100
 LOADS = 7
 LASSOS = 15
+RERANKS = 25
 CORNERS = 200
 URL = f"http://127.0.0.1:{PORT}"
 NEXT = """
@@ -74,6 +76,20 @@ AFTER_LASSO = """
     await new Promise((painted) => setTimeout(painted));
     window.lasso = [performance.now() - start, said()];
   }, { capture: true, once: true });
+}
+"""
+RERANKED = """
+async ([task, chip, value]) => {
+  const said = () => [...document.querySelectorAll("main [role=status]")].map((one) => one.textContent)
+    .find((text) => text.includes("likeliest"));
+  const before = said();
+  const id = crypto.randomUUID();
+  const body = JSON.stringify({ labels: [{ id, chip, decision: "label", value: [value] }] });
+  const start = performance.now();
+  fetch(`api/v1/tasks/${task}/labels`, { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  while (said() === before) await new Promise(requestAnimationFrame);
+  await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+  return performance.now() - start;
 }
 """
 FIRST_PICTURE = """
@@ -147,6 +163,21 @@ def lassos(browser: Browser) -> tuple[list[float], list[int]]:
     return times, chosen
 
 
+def reranks(browser: Browser, task: str, chips: list[str]) -> list[float]:
+    """Milliseconds from each label to the painted ranking that knows of it; the first, which reads all, is left out."""
+    page = new_page(browser)
+    page.goto(f"{URL}/explore?order=model&task={task}")
+    page.wait_for_selector("[role=grid] img")
+    page.wait_for_load_state("networkidle")
+    times = []
+    for number, chip in enumerate(chips):
+        value = ("island", "other")[number % 2]
+        times.append(float(page.evaluate(RERANKED, [task, chip, value])))
+        page.wait_for_timeout(1000)  # as a person would; the model rests as long as it worked, ten times over
+    page.context.close()
+    return times[1:]
+
+
 def cold_loads(browser: Browser, static: Path) -> tuple[list[float], int]:
     """Milliseconds to the first picture, and bytes of compressed scripts of the first load."""
     times, scripts = [], set()
@@ -172,18 +203,29 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         shutil.copytree(chosen.project, f"{folder}/project", ignore=shutil.ignore_patterns("labels.db*", "*.lock"))
         with ec.open(f"{folder}/project") as project:
+            chips = [chip.id for chip in project.chips.all()]
             task = project.tasks.create("Is there an island?", ("island", "other")).id
+            ranked = project.tasks.create(
+                "Is it an island?", ("island", "other"), references={"island": (chips[0],)}
+            ).id
         with serving(Path(folder) / "project", None, 1, [sys.executable, "-m", "earthcurator"]):
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             loads, scripts = cold_loads(browser, chosen.static)
             said, frames = decisions(browser, task), scrolling(browser)
             drawn, held = lassos(browser)
+            shown = reranks(browser, ranked, chips[1 : RERANKS + 2])
             browser.close()
     figures: dict[str, Any] = {
         "decision_to_next_picture_ms": {
             "p50": round(statistics.median(said), 1),
             "p95": p95(said),
             "decisions": LABELS,
+        },
+        "label_to_reranked_view_ms": {
+            "p50": round(statistics.median(shown), 1),
+            "p95": p95(shown),
+            "labels": RERANKS,
+            "chips": len(chips),
         },
         "grid_of_a_million_frame_ms": {"p50": round(statistics.median(frames), 1), "p95": p95(frames)},
         "lasso_over_a_million_ms": {

@@ -3,8 +3,9 @@
     OPENBLAS_NUM_THREADS=1 python benchmarks/rerank.py --rows 100000 1000000
 
 One person labels a chip of each round, about one a second. Counted from the moment the label is sent: its answer, the
-WebSocket's message that there is a new round, and the first page of all chips in the new order. Then four people label
-without a pause, with the server as shipped and with one that never learns (the peer): how long does a label take?
+WebSocket's message that there is a new round, and the first hits in the new order of all chips, as Explore asks for
+them. Then four people label without a pause, with the server as shipped and with one that never learns (the peer): how
+long does a label take?
 
 Vectors are synthetic: random unit rows, of which one in a hundred leans towards one direction and is the class. They
 are stored as an embedding stores them, with the ids of chips that share one tiny picture. Clients and server share the
@@ -39,7 +40,7 @@ API = f"http://127.0.0.1:{PORT}/api/v1"
 BATCH = 20_000
 PREVALENCE = 0.01
 PEOPLE = 4
-PAGE = 100
+PAGE = 500
 WITHOUT_TRAINER = """
 from earthcurator.web.trainer import Trainer
 Trainer.touch = lambda self, task: None
@@ -149,7 +150,7 @@ async def one_person(positives: set[str], labels: int, pause: float) -> dict[str
                 answered.append(time.perf_counter() - began)
                 message = await _model(socket, task, done)
                 told.append(time.perf_counter() - began)
-                async with session.get(f"{API}/tasks/{task}/predictions?limit={PAGE}") as answer:
+                async with session.post(f"{API}/search", json={"task": task, "k": PAGE}) as answer:
                     answer.raise_for_status()
                     await answer.read()
                 shown.append(time.perf_counter() - began)

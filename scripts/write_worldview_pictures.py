@@ -24,7 +24,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from PIL import Image
-from playwright.sync_api import BrowserContext, CDPSession, Page, Playwright, Route, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, Route, sync_playwright
 
 import earthcurator as ec
 from earthcurator.demo import data_folder
@@ -49,16 +49,16 @@ canvas { position: absolute; width: 100%; height: 100% }
 footer { position: absolute; left: 0; bottom: 0; padding: 4px 10px; color: #fff; background: #222c }
 </style>
 <div class="ol-viewport"><div class="ol-layer"><canvas></canvas></div></div>
-<footer>In the place of NASA Worldview: Blue Marble, 2004</footer>
+<footer>In the place of NASA Worldview: {what}</footer>
 <script>
 const picture = new Image();
 picture.onload = () => {
   const canvas = document.querySelector("canvas");
   const [left, bottom, right, top] = new URLSearchParams(location.search).get("v").split(",").map(Number);
   const scale = picture.width / 360;
-  canvas.width = canvas.height = 1440;
+  [canvas.width, canvas.height] = [2 * innerWidth, 2 * innerHeight];
   canvas.getContext("2d").drawImage(picture, (left + 180) * scale, (90 - top) * scale, (right - left) * scale,
-    (top - bottom) * scale, 0, 0, 1440, 1440);
+    (top - bottom) * scale, 0, 0, canvas.width, canvas.height);
   document.body.dataset.ready = "";
 };
 picture.src = "globe.jpg";
@@ -71,7 +71,11 @@ def main() -> None:
         work = Path(folder)
         settings = {"CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(work / "cache")}
         fill(work / "project", Settings(source=gibs.url, cache=work / "cache", megabits_per_second=10_000))
-        with serving(work / "project", settings) as url, chromium(playwright, work) as browser:
+        globe = data_folder() / "bmng.jpg"
+        with (
+            serving(work / "project", settings) as url,
+            chromium(playwright, work, globe, "Blue Marble, 2004") as browser,
+        ):
             by_extension(browser, url)
             by_link(browser, url)
 
@@ -114,8 +118,11 @@ def address_in(log: str, server: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def chromium(playwright: Playwright, work: Path) -> Iterator[BrowserContext]:
-    """With the extension, which may ask this machine: without a window nobody can be asked whether it may."""
+def chromium(playwright: Playwright, work: Path, globe: Path, what: str) -> Iterator[BrowserContext]:
+    """With the extension, which may ask this machine: without a window nobody can be asked whether it may.
+
+    `globe` is what the page in the place of Worldview shows, and `what` says so.
+    """
     shutil.copytree(EXTENSION, work / "extension")
     manifest = json.loads((work / "extension" / "manifest.json").read_text())
     manifest["host_permissions"].append("http://127.0.0.1/*")
@@ -133,16 +140,22 @@ def chromium(playwright: Playwright, work: Path) -> Iterator[BrowserContext]:
         ],
     )
     context.set_default_timeout(120_000)
-    context.route(f"{WORLDVIEW}**", stand_in)
+    context.route(f"{WORLDVIEW}**", lambda route: stand_in(route, globe, what))
     yield context
     context.close()
 
 
-def stand_in(route: Route) -> None:
+def stand_in(route: Route, globe: Path, what: str) -> None:
     if route.request.url.endswith("globe.jpg"):
-        route.fulfill(path=data_folder() / "bmng.jpg")
+        route.fulfill(path=globe)
     else:
-        route.fulfill(body=STANDIN, content_type="text/html")
+        route.fulfill(body=STANDIN.replace("{what}", what), content_type="text/html")
+
+
+def extension_of(browser: BrowserContext) -> str:
+    """Its id."""
+    worker = browser.service_workers[0] if browser.service_workers else browser.wait_for_event("serviceworker")
+    return worker.url.split("/")[2]
 
 
 def opened(browser: BrowserContext, address: str, width: int, height: int) -> Page:
@@ -157,8 +170,10 @@ def pictures_shown(page: Page) -> None:
     page.evaluate("Promise.all([...document.images].map((one) => one.decode()))")
 
 
-def click_toolbar(devtools: CDPSession, extension: str) -> None:
+def click_toolbar(browser: BrowserContext, extension: str) -> None:
     """Click Curator's button in the tab of Worldview."""
+    assert browser.browser is not None
+    devtools = browser.browser.new_browser_cdp_session()
     targets = devtools.send("Target.getTargets", {"filter": [{"type": "tab", "exclude": False}]})["targetInfos"]
     [tab] = [target for target in targets if target["url"].startswith(WORLDVIEW)]
     devtools.send("Extensions.triggerAction", {"id": extension, "targetId": tab["targetId"]})
@@ -179,13 +194,11 @@ def keep(name: str, *pictures: bytes) -> None:
 
 
 def by_extension(browser: BrowserContext, url: str) -> None:
-    worker = browser.service_workers[0] if browser.service_workers else browser.wait_for_event("serviceworker")
-    extension = worker.url.split("/")[2]
+    extension = extension_of(browser)
     pair(browser, url, extension)
     map_ = opened(browser, LINK, WIDE, HIGH)
     map_.wait_for_selector("[data-ready]")
-    assert browser.browser is not None
-    click_toolbar(browser.browser.new_browser_cdp_session(), extension)
+    click_toolbar(browser, extension)
     map_.get_by_role("dialog").wait_for()
     map_.wait_for_timeout(1500)  # until the server has said how large a chip is
     marked = map_.screenshot()

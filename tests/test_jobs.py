@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from earthcurator.errors import BadBox, BadDates, BadInput, Conflict, NotFound, 
 from earthcurator.imagery import Progress
 from earthcurator.jobs import Download, Embed, Export, Import, Incoming, Runner, Work, kinds
 from earthcurator.models import Job
+from earthcurator.project import embedding
 from earthcurator.settings import Settings
 from earthcurator.testing.gibs import FakeGibs
 from tests.postgres import PostgresServer
@@ -46,6 +48,7 @@ class Wait(Work):
 
     def run(self, project: ec.Project, report: Progress, folder: Path) -> Mapping[str, Any]:
         Wait.begun[self.name] += 1
+        logging.getLogger("earthcurator.anything").warning("%s is in the way at %s", self.name, project.location)
         report(1, 3)
         if self.fail == "sentence":
             raise Conflict("the moon is in the way", hint="wait for it to pass")
@@ -59,10 +62,17 @@ class Wait(Work):
         return {"said": self.name}
 
 
+class LongWait(Wait):
+    """The same, among those that may take hours."""
+
+    kind = "long-wait"
+    long = True
+
+
 @pytest.fixture(autouse=True)
 def wait_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind of job whose length a test decides."""
-    monkeypatch.setattr(kinds, "KINDS", {**kinds.KINDS, "wait": Wait})
+    monkeypatch.setattr(kinds, "KINDS", {**kinds.KINDS, "wait": Wait, "long-wait": LongWait})
     Wait.begun, Wait.go_on, Wait.silent = Counter(), threading.Event(), False
 
 
@@ -353,6 +363,103 @@ def test_stopped_runner_hands_back_and_the_next_start_goes_on(project: ec.Projec
     assert Wait.begun == {"long": 2}
 
 
+def test_paused_midway_it_stops_and_goes_on_when_it_is_resumed(project: ec.Project) -> None:
+    paused, other = jobs.request(project, Wait(name="first")), jobs.request(project, Wait(name="second"))
+    with runner(project):
+        until(project, paused, "running", done=2)
+        project.records.jobs.pause(paused.id)
+        stopped = until(project, paused, "paused")
+        assert (stopped.attempts, stopped.finished) == (0, None)
+        until(project, other, "running", done=2)  # its worker is free
+        assert project.records.jobs.resume(paused.id).state == "waiting"
+        Wait.go_on.set()
+        assert ended(project, paused).result == {"said": "first"}
+    assert Wait.begun == {"first": 2, "second": 1}
+
+
+def test_paused_job_stays_so_over_a_restart_until_it_is_cancelled(project: ec.Project) -> None:
+    asked = jobs.request(project, Wait(name="aside"))
+    assert project.records.jobs.pause(asked.id).state == "paused"
+    after = jobs.request(project, Wait(name="after"))
+    Wait.go_on.set()
+    with runner(project):
+        ended(project, after)
+    assert project.records.jobs.get(asked.id).state == "paused"
+    assert project.records.jobs.cancel(asked.id).state == "cancelled"
+    assert Wait.begun == {"after": 1}
+
+
+def test_paused_embedding_keeps_what_it_has(filled: ec.Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "COMMIT_ROWS", 4)
+    embed = Embed.run
+
+    def paused_halfway(work: Embed, project: ec.Project, report: Progress, folder: Path) -> Mapping[str, Any]:
+        def slowly(done: int, total: int | None) -> None:
+            if done and project.records.jobs.get(asked.id).attempts == 1:
+                project.records.jobs.pause(asked.id)
+                time.sleep(0.3)
+            report(done, total)
+
+        return embed(work, project, slowly, folder)
+
+    asked = jobs.request(filled, Embed())
+    with monkeypatch.context() as once, runner(filled):
+        once.setattr(Embed, "run", paused_halfway)
+        until(filled, asked, "paused")
+    before = len(vectors(filled))
+    filled.records.jobs.resume(asked.id)
+    with runner(filled):
+        job = ended(filled, asked)
+    assert (job.state, job.result["added"], job.result["total"]) == ("done", 12 - before, 12)
+
+
+def test_long_work_holds_up_no_short_work_nor_short_work_long(project: ec.Project) -> None:
+    asked = [LongWait(name="long"), LongWait(name="longer"), Wait(name="short"), Wait(name="shorter")]
+    long, longer, short, shorter = [jobs.request(project, work) for work in asked]
+    with runner(project):
+        until(project, long, "running", done=2)
+        until(project, short, "running", done=2)
+        assert {project.records.jobs.get(job.id).state for job in (longer, shorter)} == {"waiting"}
+        project.records.jobs.cancel(short.id)
+        until(project, shorter, "running", done=2)
+        assert project.records.jobs.get(long.id).state == "running"
+        Wait.go_on.set()
+        ended(project, longer)
+    assert Wait.begun == {"long": 1, "longer": 1, "short": 1, "shorter": 1}
+
+
+def test_only_what_may_take_hours_is_long() -> None:
+    assert {"train", "finetune", "download"} <= kinds.long_kinds()
+    assert {"embed", "import", "export", "layout", "demo"}.isdisjoint(kinds.long_kinds())
+
+
+def test_log_of_a_job_tells_how_it_went_and_not_where_the_project_is(project: ec.Project) -> None:
+    asked = jobs.request(project, Wait(name="the moon"))
+    other = jobs.request(project, LongWait(name="the sun"))
+    with runner(project):
+        until(project, asked, "running", done=2)
+        until(project, other, "running", done=2)
+        project.records.jobs.pause(asked.id)
+        until(project, asked, "paused")
+        Wait.go_on.set()
+        project.records.jobs.resume(asked.id)
+        ended(project, asked)
+        ended(project, other)
+    said = [line.text for line in project.records.jobs.log(asked.id)]
+    warned = "the moon is in the way at the project"
+    assert said == ["begun", warned, "1 of 3", "2 of 3", "paused", "goes on", warned, "1 of 3", "done"]
+    assert [line.text for line in project.records.jobs.log(other.id)][1] == "the sun is in the way at the project"
+
+
+def test_log_of_a_failure_has_its_sentence_and_no_traceback(project: ec.Project) -> None:
+    asked = jobs.request(project, Wait(fail="the secret is 42"))
+    with runner(project):
+        ended(project, asked)
+    said = [line.text for line in project.records.jobs.log(asked.id)]
+    assert said[-1] == "failed: the server made a mistake"
+    assert "secret" not in " ".join(said)
+
+
 def test_work_that_says_nothing_keeps_its_job(project: ec.Project) -> None:
     Wait.silent = True
     asked = jobs.request(project, Wait(name="silent"))
@@ -368,8 +475,10 @@ def test_worker_that_lost_its_job_stops_and_leaves_it_alone(project: ec.Project)
     asked = jobs.request(project, Wait(name="stolen"))
     with runner(project):
         until(project, asked, "running", done=2)
+        Wait.silent = True  # it notices nothing before the thief has the job
         project.records.jobs.orphan_all()
         taken = project.records.jobs.claim("thief", 60)
+        Wait.silent = False
         assert taken is not None
         time.sleep(0.3)
         project.records.jobs.finish(asked.id, "thief", result={"said": "mine"})
@@ -392,7 +501,8 @@ def servers(
 def test_two_servers_on_postgresql_never_run_one_job_twice(servers: tuple[ec.Project, ec.Project]) -> None:
     one, two = servers
     Wait.go_on.set()
-    asked = [jobs.request(one, Wait(name=str(number))) for number in range(40)]
+    works = [(Wait, LongWait)[number % 2](name=str(number)) for number in range(40)]
+    asked = [jobs.request(one, work) for work in works]
     with runner(one, workers=2), runner(two, workers=2):
         assert {ended(one, job).state for job in asked} == {"done"}
     assert Wait.begun == {str(number): 1 for number in range(40)}

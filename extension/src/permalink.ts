@@ -210,10 +210,10 @@ function showing(wanted: readonly string[], text: string): string {
     );
   });
   const others = known
-    .filter(({ name }) => !wanted.includes(name) && !DRAWN.test(name))
+    .filter(({ name }) => !wanted.includes(name) && !isDrawn(name))
     .map(({ name, attributes }) => write(name, [...new Set([...attributes.filter(Boolean), "hidden"])]));
   const drawn = known
-    .filter(({ name }) => !wanted.includes(name) && DRAWN.test(name))
+    .filter(({ name }) => !wanted.includes(name) && isDrawn(name))
     .map(({ name, attributes }) => write(name, attributes.filter(Boolean)));
   return [...drawn, ...shown, ...others].join(",");
 }
@@ -262,6 +262,9 @@ function moment(text: string): string {
 }
 
 const iso = (milliseconds: number): string => new Date(milliseconds).toISOString().replace(/\.\d+Z$/, "Z");
+
+/** Whether a layer is only labels and lines over the imagery. */
+export const isDrawn = (layer: string): boolean => DRAWN.test(layer);
 
 /** A finite number, or null: `Number` also reads blanks and what programs write. */
 function number(text: string): number | null {

@@ -1,16 +1,28 @@
 import { describe, expect, test } from "vitest";
-import { type MapOnScreen, mapToPixel, type Point, pixelToMap, rectangleOnMap } from "./pixels";
+import shared from "../../tests/permalinks.json";
+import { toDegrees } from "./panel/filters";
+import type { Crs } from "./permalink";
+import { type MapOnScreen, mapToPixel, type Point, pixelToMap, type Rectangle, rectangleOnMap } from "./pixels";
 
 const FLAT: MapOnScreen = { view: [-10, 40, 10, 50], size: [200, 100], rotation: 0 };
 /** 100 x 50 pixels of 2 metres: turned by a quarter, 100 m lie across and 200 m down. */
 const TURNED: MapOnScreen = { view: [-50, -100, 50, 100], size: [100, 50], rotation: 90 };
 
-const close = (found: readonly number[], expected: readonly number[]) => {
+const close = (found: readonly number[], expected: readonly number[], digits = 9) => {
   expect(found).toHaveLength(expected.length);
   found.forEach((number, place) => {
-    expect(number).toBeCloseTo(expected[place] ?? Number.NaN, 9);
+    expect(number).toBeCloseTo(expected[place] ?? Number.NaN, digits);
   });
 };
+
+describe("a pixel is where the shared table says", () => {
+  test.each(shared.pixels)("$name", ({ pixel, place, degrees, crs, ...screen }) => {
+    const map: MapOnScreen = { ...screen, view: screen.view as Rectangle, size: screen.size as Point };
+    close(pixelToMap(pixel as Point, map), place, crs === "EPSG:4326" ? 8 : 3);
+    close(mapToPixel(place as Point, map), pixel, 5);
+    close(toDegrees(pixelToMap(pixel as Point, map), crs as Crs), degrees, 7);
+  });
+});
 
 describe("pixels and the map", () => {
   test.each<[Point, Point]>([

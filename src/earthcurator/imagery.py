@@ -105,12 +105,19 @@ def _limited(sides: Sequence[Order]) -> list[Order]:
 
 def _dates_of(animation: tuple[datetime, datetime, str]) -> dict[str, Any]:
     start, end, step = animation
-    return {"start": start, "end": end + timedelta(seconds=1), "every": step}
+    return {"start": start, "end": _just_after(end), "every": step}
 
 
 def _day_of(time: datetime) -> dict[str, Any]:
     """What a layer shows at a moment, also one whose imagery is of another: the day of a daily one, say."""
-    return {"start": time, "end": time + timedelta(seconds=1), "every": "P1D"}
+    return {"start": time, "end": _just_after(time), "every": "P1D"}
+
+
+def _just_after(time: datetime) -> datetime:
+    try:
+        return time + timedelta(seconds=1)
+    except OverflowError as exc:
+        raise BadDates(f"{time} in the link is the end of the calendar", hint="choose an earlier date") from exc
 
 
 def credits(origins: Mapping[str, str], settings: Settings) -> list[str]:  # noqa: A001 - the word that people use for it

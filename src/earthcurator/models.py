@@ -5,6 +5,7 @@ Validity is checked where a value is made, so nobody checks again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -216,15 +217,44 @@ Example = Chip | str | Path | bytes | NDArray[np.floating[Any]]
 """A chip, its id, a picture (path or bytes), or a vector of the project's encoder."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """Which chips may be shown, by what was said of them in a task. Any one of the labels is enough."""
+
+    task: str
+    """Id of the task."""
+    labels: tuple[str, ...]
+    """Classes of the task, or `unsure` (nobody could tell), `disputed` (people disagree), `none` (it has none of the
+    classes, where a chip may have several) and `waiting` (nobody answered yet). A class of such a name comes first."""
+    reader: str | None = None
+    """Only what this person said counts; None: what all said."""
+
+    def __post_init__(self) -> None:
+        _refuse_text(self.labels)
+        if not self.labels:
+            raise BadInput("no label is named that chips may have", hint="name classes, unsure, disputed or waiting")
+
+
+ANY_SCORE = (-math.inf, math.inf)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Query:
-    """What to look for: like these, not like those, within a filter."""
+    """What to look for: like these, not like those, or what the model of a task thinks likely; within a filter."""
 
-    positives: Sequence[Example]
-    """One or more examples of what is wanted. A string is a file if there is one by that name, else a chip id."""
+    positives: Sequence[Example] = ()
+    """Examples of what is wanted. A string is a file if there is one by that name, else a chip id."""
     negatives: Sequence[Example] = ()
     """Examples of what is not wanted."""
+    task: str | None = None
+    """Instead of examples: the id of a task whose model ranks its chips."""
+    wanted: str | None = None
+    """The class of that task that is looked for; by default the first."""
     filter: Filter = Filter()
+    said: Said | None = None
+    """Only chips of which this was said."""
+    scores: tuple[float, float] = ANY_SCORE
+    """Only hits whose score is at least the first and at most the second."""
     k: int = 50
     """How many hits to return, at most."""
     collapse: float | None = None
@@ -235,8 +265,18 @@ class Query:
     def __post_init__(self) -> None:
         for examples in (self.positives, self.negatives):
             _refuse_text(examples)
-        if not len(self.positives):
-            raise BadInput("a search needs at least one positive example")
+        if self.task is None and not len(self.positives):
+            raise BadInput(
+                "a search needs at least one positive example", hint="or a task, whose model ranks its chips"
+            )
+        if self.task is not None and (len(self.positives) or len(self.negatives)):
+            raise BadInput(
+                "a search goes by examples or by the model of a task, not both", hint="leave one of them out"
+            )
+        if self.task is None and self.wanted is not None:
+            raise BadInput(f"{self.wanted} is a class of no task", hint="name the task, too")
+        if not self.scores[0] <= self.scores[1]:
+            raise BadInput(f"no score is within {self.scores[0]:g} and {self.scores[1]:g}", hint="the lower one first")
         if self.k < 1:
             raise BadInput(f"k must be at least 1, not {self.k}")
         if not 0 <= self.diversity <= 1:
@@ -268,6 +308,8 @@ class Hits:
     """How many chips of the project have no vector of this encoder yet, and could not be found."""
     encoder: str
     """Id of the encoder whose vectors were compared."""
+    learnt_from: int | None = None
+    """How many labelled chips the model had learnt from; None for a search by examples."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,12 +419,12 @@ class Invite:
     uses_left: int
 
 
-JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
+JobState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Long work that survives a restart and can be cancelled."""
+    """Long work that survives a restart and can be paused and cancelled."""
 
     id: str
     kind: str
@@ -405,6 +447,14 @@ class Job:
     created: datetime
     started: datetime | None = None
     finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobLine:
+    """A line of the log of a job."""
+
+    time: datetime
+    text: str
 
 
 Decision = Literal["label", "unsure", "skip", "undo"]

@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     s3_secret: SecretStr | None = Field(
         default=None, validation_alias="AWS_SECRET_ACCESS_KEY", description="Secret key of the bucket."
     )
+    task_index: int | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "BATCH_TASK_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"
+        ),
+        description="Which task of an array this is, as Slurm, Kubernetes, Google Batch or AWS Batch say; "
+        "`curator shards run` then does that task's shards.",
+    )
 
     def storage_options(self) -> dict[str, str]:
         """Options that reach object storage; what is not set is left to the cloud's own rules."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from earthcurator.active.audit import AuditResult
-from earthcurator.active.stopping import MEASURED, RULES, advice, finds
+from earthcurator.active.stopping import MEASURED, RULES, advice, finds, left
 
 RESULTS = Path(__file__).parents[2] / "benchmarks/results/stopping.json"
 
@@ -138,6 +138,19 @@ def test_certified_figures_were_true_as_often_as_promised_in_the_benchmark() -> 
     assert sum(row["searches"] for row in checks.values()) >= 1000
     for row in checks.values():
         assert min(row["bound"], row["total"], row["bound at every look"], row["total at every look"]) >= 0.93
+
+
+def test_before_any_sign_of_an_end_everything_may_be_left() -> None:
+    told = left(12, 5000, advice([True] * 12 + [False] * 30))
+    assert (told.low, told.high) == (0, 5000)
+    assert "Nobody can say yet" in told.sentence
+
+
+def test_at_a_sign_of_an_end_the_interval_is_that_of_the_simulated_searches() -> None:
+    told = left(90, 5000, advice([True] * 90 + [False] * 100))  # 19 in 20 had found 90 %, so that 10 of 100 are left
+    assert (told.low, told.high) == (0, 10)
+    assert "up to 56 if the class has kinds" in told.sentence
+    assert left(90, 4, advice([True] * 90 + [False] * 100)).high == 4  # no more than there are
 
 
 def test_answers_of_which_none_is_clear_are_not_called_nothing() -> None:

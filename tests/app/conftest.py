@@ -150,11 +150,11 @@ def serve(static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(Database, "clock", property(lambda _self: {"clock_offset": round(clock[0] * 1000)}))
     with ExitStack() as ends:
 
-        def start(archive: Path) -> Site:
+        def start(archive: Path, host: str = "127.0.0.1", *names: str) -> Site:
             shutil.copytree(archive, tmp_path / "project", ignore=shutil.ignore_patterns("labels.db*", "*.lock"))
             project = ends.enter_context(ec.open(tmp_path / "project", settings=Settings(static=static)))
-            listening = socket.create_server(("127.0.0.1", 0))
-            serving = Serving(port=listening.getsockname()[1])
+            listening = socket.create_server((host, 0))
+            serving = Serving(host=host, port=listening.getsockname()[1], names=frozenset(names))
             app = create_app(project, serving, runner=Runner(project, poll_seconds=0.1))
             server = ends.enter_context(served(app, project, listening))
             return Site(server.url, project, clock)
@@ -173,13 +173,19 @@ def site(serve: Callable[[Path], Site], marble: Path) -> Site:
 
 @pytest.fixture(scope="module")  # not longer: while Playwright runs, nothing else in this thread can use asyncio
 def chromium() -> Iterator[Browser]:
-    """Chromium without a window, which finds no other host than this machine."""
+    """A browser that finds no other host than this machine."""
+    with launched("MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1") as browser:
+        yield browser
+
+
+@contextmanager
+def launched(*rules: str) -> Iterator[Browser]:
+    """Chromium without a window, which finds no other hosts than those of the rules."""
     program = shutil.which("chromium")
     assert program, "these tests need Debian's Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+            executable_path=program, args=["--no-sandbox", f"--host-resolver-rules={', '.join(rules)}"]
         )
         yield browser
         browser.close()
@@ -232,7 +238,11 @@ def watch(page: Page, home: httpx.URL, faults: list[str]) -> None:
             faults.append(f"asks {url}")
 
     def said(message: ConsoleMessage) -> None:
-        usual = ("Failed to load resource", "WebSocket connection")  # a server that refuses, or is away
+        usual = (
+            "Failed to load resource",  # a server that refuses, or is away
+            "WebSocket connection",
+            "The Cross-Origin-Opener-Policy header has been ignored",  # as all plain HTTP over a network has it
+        )
         if message.type == "error" and not message.text.startswith(usual):
             faults.append(message.text)
 

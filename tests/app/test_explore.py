@@ -7,14 +7,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from earthcurator.models import Task
 from tests.conftest import picture
 from tests.web.conftest import START
 
-from .conftest import PICTURES, Site, Visit
+from .conftest import PATIENCE, PICTURES, Site, Visit
 
 pytestmark = pytest.mark.slow
 
@@ -223,3 +226,107 @@ def test_chip_dragged_from_the_grid_becomes_an_example(site: Site, visit: Visit)
     page.get_by_role("gridcell").nth(1).locator("[draggable=true]").drag_to(side)
     expect(side.get_by_alt_text("Example 1")).to_be_visible()
     assert asked(page)["unlike"] == [f"chip:{chip}"]
+
+
+# -- by the model of a task --------------------------------------------------------------------------------------------
+
+
+def say(site: Site, task: Task, chip: str, value: str) -> None:
+    """As a colleague does, over HTTP."""
+    event = {"id": uuid4().hex, "chip": chip, "decision": "label", "value": [value]}
+    answer = httpx.post(f"{site.url}/api/v1/tasks/{task.id}/labels", json={"labels": [event]}, timeout=PATIENCE)
+    assert answer.json()["outcomes"][0]["error"] is None
+
+
+def in_view(page: Page) -> list[str]:
+    """The chips whose cards can be seen, with where they are."""
+    places: list[str] = grid(page).evaluate(
+        """grid => [...grid.querySelectorAll("img")]
+        .map(img => [img.getAttribute("src").split("/chips/")[1].split("/")[0], img.getBoundingClientRect()])
+        .filter(([, box]) => box.top < grid.getBoundingClientRect().bottom)
+        .map(([chip, box]) => `${chip} ${Math.round(box.left)} ${Math.round(box.top)}`)"""
+    )
+    return places
+
+
+def test_labels_rank_again_by_themselves_and_no_card_in_view_moves(site: Site, visit: Visit) -> None:
+    task = site.task()
+    chips = [chip.id for chip in site.project.chips.all()]
+    for chip, value in ((chips[30], "island"), (chips[200], "other")):
+        say(site, task, chip, value)
+    page = visit(f"{site.url}/explore")
+    page.get_by_text("Rank by its model").click()
+    expect(page.get_by_text("294 likeliest of 294 chips, by 2 labelled chips")).to_be_visible()
+    assert asked(page)["order"] == ["model"]
+    assert found(page)[0] == chips[30]
+    expect(page.get_by_role("button", name=re.compile("at the top"))).to_have_count(0)
+    before = in_view(page)
+    unlikely = httpx.post(f"{site.url}/api/v1/search", json={"task": task.id, "k": 294}).json()["hits"][-9]["chip"]
+    say(site, task, unlikely, "island")  # what was thought unlikely
+    expect(page.get_by_text("294 likeliest of 294 chips, by 3 labelled chips")).to_be_visible()
+    assert in_view(page) == before
+    page.get_by_role("button", name=re.compile(r"^\d+ new at the top$")).click()
+    expect(page.get_by_role("button", name=re.compile("at the top"))).to_have_count(0)
+    ranked = httpx.post(f"{site.url}/api/v1/search", json={"task": task.id, "k": 294}).json()["hits"]
+    assert found(page) == [hit["chip"] for hit in ranked[: len(found(page))]]
+    assert in_view(page) != before
+    colleague = visit(page.url)
+    assert found(colleague) == found(page)
+
+
+def test_chips_are_filtered_by_what_was_said_and_by_their_score(site: Site, visit: Visit) -> None:
+    task = site.task()
+    chips = [chip.id for chip in site.project.chips.all()]
+    for chip, value in ((chips[30], "island"), (chips[31], "island"), (chips[200], "other")):
+        say(site, task, chip, value)
+    page = visit(f"{site.url}/explore?views=world")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("combobox", name="Labelled").click()
+    page.get_by_role("option", name="island").click()
+    expect(page.get_by_text("2 chips pass the filters")).to_be_visible()
+    assert found(page) == chips[30:32]
+    assert asked(page)["label"] == ["island"]
+    expect(page.get_by_role("region", name="World map").get_by_text("2 of 294 chips with a place")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_text("Rank by its model").click()
+    expect(page.get_by_text("2 likeliest of 2 chips, by 3 labelled chips")).to_be_visible()
+    page.goto(f"{site.url}/explore?order=model&label=waiting")
+    expect(page.get_by_text("291 likeliest of 291 chips, by 3 labelled chips")).to_be_visible()
+    page.get_by_label("Lowest score").fill("100")
+    expect(page.get_by_text("No chip passes these filters.")).to_be_visible()
+    assert asked(page)["scores"] == ["100,"]
+    page.get_by_role("button", name="Clear all filters").first.click()
+    expect(page.get_by_text("294 likeliest of 294 chips, by 3 labelled chips")).to_be_visible()
+
+
+def test_model_that_nothing_taught_says_what_to_do_and_follows_the_first_label(site: Site, visit: Visit) -> None:
+    task = site.task()
+    page = visit(f"{site.url}/explore?order=model&task={task.id}")
+    expect(page.get_by_text("Nobody has labelled a chip of this task as island yet.")).to_be_visible()
+    chip = next(site.project.chips.all()).id
+    say(site, task, chip, "island")
+    expect(page.get_by_text("294 likeliest of 294 chips, by 1 labelled chip")).to_be_visible()
+    assert found(page)[0] == chip
+
+
+def test_box_on_the_map_becomes_examples(site: Site, visit: Visit) -> None:
+    page = visit(f"{site.url}/explore?views=world&box=-40,-20,40,20")
+    world = page.get_by_role("region", name="World map")
+    total = int(page.get_by_text(re.compile(r"^\d+ chips pass the filters")).inner_text().split()[0])
+    expect(world.get_by_text(f"It holds {total} chips; the 20 nearest to its middle become examples.")).to_be_visible()
+    world.get_by_role("button", name="More like this box").click()
+    expect(page.get_by_text("294 most alike of 294 chips")).to_be_visible()
+    address = asked(page)
+    assert "box" not in address
+    places = {f"chip:{chip.id}": chip.box.center for chip in site.project.chips.all() if chip.box}
+    within = sorted(lon**2 + lat**2 for lon, lat in places.values() if abs(lon) <= 40 and abs(lat) <= 20)
+    assert len(within) == total
+    chosen = [places[example] for example in address["like"]]
+    assert len(chosen) == 20
+    assert max(lon**2 + lat**2 for lon, lat in chosen) == pytest.approx(within[19], rel=0.05)  # on the globe
+
+
+def test_box_without_a_chip_says_so(site: Site, visit: Visit) -> None:
+    page = visit(f"{site.url}/explore?views=world&box=0,70,10,80")
+    expect(page.get_by_text("No chip lies in this box")).to_be_visible()
+    expect(page.get_by_role("button", name="More like this box")).to_have_count(0)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import geopandas
 import pytest
@@ -16,12 +19,17 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from earthcurator.demo import Truth
+from earthcurator.models import Label
+from earthcurator.testing.gibs import FakeGibs
 
 from .conftest import ROOT, Site, Visit, press, saved, shown
 
 pytestmark = pytest.mark.slow
 
 LABELS = 60
+TERRA = "MODIS_Terra_CorrectedReflectance_TrueColor"
+LONG = 240_000
+"""Milliseconds for what learns: many tests share few processors."""
 
 
 def keep(page: Page, name: str) -> None:
@@ -29,10 +37,12 @@ def keep(page: Page, name: str) -> None:
     if not os.environ.get("CURATOR_WALK_PICTURES"):
         return
     page.wait_for_load_state("networkidle")
+    page.wait_for_function("() => [...document.images].every((one) => one.complete)")
     path = ROOT / "docs" / "images" / f"app-{name}.png"
     page.screenshot(path=path, animations="disabled")
     with Image.open(path) as picture:
         picture.convert("RGB").quantize(200).save(path, optimize=True)
+    assert path.stat().st_size < 120_000
 
 
 def test_from_one_picture_to_a_dataset(site: Site, visit: Visit, tmp_path: Path) -> None:
@@ -41,6 +51,7 @@ def test_from_one_picture_to_a_dataset(site: Site, visit: Visit, tmp_path: Path)
     (tmp_path / "hawaii.png").write_bytes(site.project.chips.pictures([hawaii.id])[hawaii.id])
     page = visit(site.url, tour=True)
     expect(page.get_by_role("heading", name="Blue Marble")).to_be_visible()
+    expect(page.get_by_role("main").locator("img")).to_have_count(14)
     keep(page, "project")
 
     page.get_by_role("link", name="Explore and find").click()
@@ -69,13 +80,14 @@ def test_from_one_picture_to_a_dataset(site: Site, visit: Visit, tmp_path: Path)
     page.get_by_role("button", name="Skip the tour").click()
 
     (task,) = site.project.tasks.list()
-    said = {}
+    said, pictured = {}, False
     for number in range(LABELS):
         chip = shown(page)
         island = truth.is_island(chip)
-        if number == 3:
-            expect(page.get_by_text(f"3 of {len(site.project.chips)}")).to_be_visible()
+        if island and number >= 3 and not pictured:
+            expect(page.get_by_text(f"{number} of {len(site.project.chips)}")).to_be_visible()
             keep(page, "label")
+            pictured = True
         said[press(page, "y" if island else "n")] = ("island",) if island else ("other",)
     site.hears(task, said)
     saved(page)
@@ -104,3 +116,59 @@ def test_from_one_picture_to_a_dataset(site: Site, visit: Visit, tmp_path: Path)
     assert LABELS / 2 < len(read) <= LABELS
     assert read.crs.to_string() == "OGC:CRS84"
     assert all((name,) == said[chip] for chip, name in zip(read["chip"], read["label"], strict=True))
+
+
+@pytest.fixture
+def lab(serve: Callable[[Path], Site], marble: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A server of the Blue Marble whose imagery comes from this machine."""
+    with FakeGibs() as gibs:
+        monkeypatch.setenv("CURATOR_SOURCE", gibs.url)
+        monkeypatch.setenv("CURATOR_CACHE", str(tmp_path / "cache"))
+        yield serve(marble)
+
+
+def test_beside_the_way_imagery_colleagues_a_second_look_and_a_classifier(lab: Site, visit: Visit) -> None:
+    page = visit(f"{lab.url}/imagery?place=-125,37,-118,42&layers={TERRA}&from=2020-08-16&to=2020-08-18")
+    expect(page.get_by_role("region", name="What it takes")).to_contain_text("At most")
+    expect(page.get_by_role("button", name="Try 100 first")).to_be_enabled()
+    keep(page, "imagery")
+    page.get_by_role("button", name="Resolution, chip size, gaps and clouds").click()
+    page.get_by_role("combobox", name="Cloud layer").click()
+    page.get_by_role("option", name="None").click()
+
+    task, wrong = two_opinions(lab)
+    page.goto(f"{lab.url}/tasks/{task}/review")
+    expect(page.get_by_text(re.compile(rf"1 of {wrong}|{wrong} "))).not_to_have_count(0)
+    keep(page, "review")
+
+    page.goto(f"{lab.url}/train?task={task}")
+    page.get_by_role("button", name="Make a classifier").click()
+    report = page.get_by_role("region", name="Report: Make a classifier")
+    expect(report.get_by_role("row", name=re.compile("Accuracy"))).to_contain_text("%", timeout=LONG)
+    report.scroll_into_view_if_needed()
+    keep(page, "train")
+
+    page.goto(f"{lab.url}/share")
+    page.get_by_label("Your name").fill("Olga")
+    page.get_by_role("button", name="Make my account").click()
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.get_by_role("img", name=re.compile("QR"))).to_be_visible()
+    keep(page, "share")
+
+
+def two_opinions(site: Site) -> tuple[str, int]:
+    """A task of which two people answered every third chip, and in how many they differ."""
+    truth = Truth(site.project)
+    task = site.task(opinions=2)
+    chips = [chip.id for chip in site.project.chips.all()][::3]
+    mistakes = set(list(filter(truth.is_island, chips))[:4])  # bo overlooks these
+    for chip in chips:
+        for who in ("ana", "bo"):
+            island = truth.is_island(chip) != (who == "bo" and chip in mistakes)
+            site.project.tasks.store.put(
+                Label(
+                    id=uuid4().hex, task=task.id, chip=chip, annotator=who, decision="label",
+                    value=("island" if island else "other",), time=datetime.now(UTC),
+                )
+            )  # fmt: skip
+    return task.id, len(mistakes)

@@ -1,6 +1,10 @@
 """The extension as people have it: built, loaded by a real Chromium, on a stand-in for NASA Worldview, and paired with
 a real server whose imagery comes from a fake GIBS.
 
+The tests share one browser and one server, which cost seconds to start; what a test opened, remembered or was paired
+with is gone before the next one, and its tasks are its own. So that nothing waits for the whole run with a browser
+open, they run one after the other, in whatever order.
+
 Every test fails when anything is asked of another host, when the content security policy stops something, and when a
 script fails. What the server refused is noted: a test that expects no refusal says so.
 """
@@ -25,10 +29,12 @@ from playwright.sync_api import (
     CDPSession,
     ConsoleMessage,
     Page,
+    Playwright,
     Request,
     Response,
     Route,
     WebError,
+    Worker,
     sync_playwright,
 )
 
@@ -47,6 +53,14 @@ from .steps import DAY, HIGH, NEXT_DAY, WIDE, WORLDVIEW, eventually, link
 ELSEWHERE = "https://elsewhere.earthdata.nasa.gov/"
 """Where a picture comes from that no page may read."""
 HOME = "/icons/16.png"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests together, where the first of them stands."""
+    here = Path(__file__).parent
+    first = next((at for at, item in enumerate(items) if item.path.parent == here), len(items))
+    items[first:] = sorted(items[first:], key=lambda item: item.path.parent != here)
 
 
 # -- what is built -----------------------------------------------------------------------------------------------------
@@ -99,7 +113,7 @@ def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # -- the server --------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def gibs() -> Iterator[FakeGibs]:
     """The archive behind the project and behind what is marked on the map."""
     with FakeGibs() as server:
@@ -124,10 +138,10 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_once(tmp_path_factory, "sky", make)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def project(sky: Path, gibs: FakeGibs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ec.Project]:
-    """A copy of it, for the tests of a file."""
-    folder = tmp_path_factory.mktemp("module")
+    """A copy of it."""
+    folder = tmp_path_factory.mktemp("extension")
     shutil.copytree(sky, folder / "sky", ignore=shutil.ignore_patterns("labels.db*", "*.lock"))
     settings = Settings(cache=folder / "cache", source=gibs.url, megabits_per_second=10_000)
     with ec.open(folder / "sky", settings=settings) as opened:
@@ -140,21 +154,19 @@ class Server:
 
     url: str
     project: ec.Project
+    client: httpx.Client
+    """Asks its API as the person who runs it."""
     stop: Callable[[], None]
     """End it, as when somebody presses Ctrl+C."""
 
-    @property
-    def api(self) -> str:
-        return f"{self.url}/api/v1"
-
     def code(self, role: Role = "curator") -> str:
         """A new code for pairing."""
-        return str(httpx.post(f"{self.api}/pairings", json={"role": role}, timeout=20).json()["code"])
+        return str(self.client.post("/pairings", json={"role": role}).json()["code"])
 
     def revoke_all(self) -> None:
         """As somebody does in the app's settings who has lost a laptop."""
-        for pairing in httpx.get(f"{self.api}/pairings", timeout=20).json()["pairings"]:
-            httpx.delete(f"{self.api}/pairings/{pairing['id']}", timeout=20).raise_for_status()
+        for pairing in self.client.get("/pairings").json()["pairings"]:
+            self.client.delete(f"/pairings/{pairing['id']}").raise_for_status()
 
     def task(self, *chips: str, question: str = "Is there smoke?") -> Task:
         """A task about some chips."""
@@ -169,16 +181,37 @@ class Server:
         return {event.chip: event.value or (event.decision,) for event in standing}
 
 
-@pytest.fixture
-def server(project: ec.Project) -> Iterator[Server]:
-    """A server of one's own, which knows no pairings of earlier tests."""
+@contextmanager
+def serving(project: ec.Project) -> Iterator[Server]:
+    """A server of the project, for as long as it is not stopped."""
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(project, Serving(port=listening.getsockname()[1]))
     with ExitStack() as running:
         url = running.enter_context(served(app, project, listening)).url
-        yield Server(url, project, running.close)
-    for pairing in project.records.pairings.list():
-        project.records.pairings.revoke(pairing.id)
+        client = running.enter_context(httpx.Client(base_url=f"{url}/api/v1", timeout=20))
+        yield Server(url, project, client, running.close)
+
+
+@pytest.fixture(scope="package")
+def shared(project: ec.Project) -> Iterator[Server]:
+    """The server of all tests but those that stop theirs."""
+    with serving(project) as made:
+        yield made
+
+
+@pytest.fixture
+def server(shared: Server) -> Server:
+    """The server, which knows no pairings of earlier tests."""
+    for pairing in shared.project.records.pairings.list():
+        shared.project.records.pairings.revoke(pairing.id)
+    return shared
+
+
+@pytest.fixture
+def mortal(project: ec.Project) -> Iterator[Server]:
+    """A server that a test may stop."""
+    with serving(project) as made:
+        yield made
 
 
 # -- the browser -------------------------------------------------------------------------------------------------------
@@ -224,6 +257,13 @@ class Browser:
         [tab] = [target for target in self.targets("tab") if target["url"].startswith(WORLDVIEW)]
         self.devtools.send("Extensions.triggerAction", {"id": httpx.URL(self.origin).host, "targetId": tab["targetId"]})
 
+    def worker(self) -> Worker:
+        """The service worker. The browser ends it when it has nothing to do: a word from a page wakes it."""
+        if not self.context.service_workers:
+            with self.context.expect_event("serviceworker"):
+                self.home.evaluate("void chrome.runtime.sendMessage({}).catch(() => {})")
+        return self.context.service_workers[-1]
+
     def targets(self, kind: str) -> list[dict[str, Any]]:
         """What Chromium has open, whether Playwright knows of it or not."""
         wanted = {"filter": [{"type": kind, "exclude": False}]}
@@ -240,7 +280,7 @@ class Browser:
     def remember(self, server: Server, role: Role = "curator", task: Task | None = None) -> None:
         """Be paired with a server already."""
         asked = {"code": server.code(role), "name": "Test"}
-        claimed = httpx.post(f"{server.api}/pairings/claim", json=asked, headers={"Origin": self.origin}, timeout=20)
+        claimed = server.client.post("/pairings/claim", json=asked, headers={"Origin": self.origin})
         found = claimed.raise_for_status().json()
         connection = {name: found[name] for name in ("token", "version", "project", "person")}
         connection |= {"server": f"{server.url}/", "task": task.id if task else None}
@@ -263,40 +303,47 @@ class Browser:
         return page
 
 
+@pytest.fixture(scope="package")  # not longer: while it runs, nothing else in this thread can use asyncio
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
 @contextmanager
-def chromium(extension: Path, standin: Path, profile: Path) -> Iterator[Browser]:
+def chromium(playwright: Playwright, extension: Path, standin: Path, profile: Path) -> Iterator[Browser]:
     """Chromium without a window, which has this extension and finds no other host than this machine."""
     program = shutil.which("chromium")
     assert program, "these tests need Debian's Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=program,
-            locale="en-GB",
-            args=[
-                "--no-sandbox",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-                f"--disable-extensions-except={extension}",
-                f"--load-extension={extension}",
-            ],
-        )
-        context.set_default_timeout(PATIENCE)
-        [worker] = context.service_workers or [context.wait_for_event("serviceworker")]
-        [home] = context.pages
-        home.goto(worker.url.removesuffix("/sw.js") + HOME)
-        assert context.browser
-        made = Browser(context, context.browser.new_browser_cdp_session(), home)
-        context.route(f"{WORLDVIEW}**", lambda route: fulfil(route, standin))
-        context.route(f"{ELSEWHERE}**", lambda route: route.fulfill(path=standin / "dot.png"))
-        watch(made)
-        yield made
-        context.close()
+    context = playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=program,
+        locale="en-GB",
+        args=[
+            "--no-sandbox",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            f"--disable-extensions-except={extension}",
+            f"--load-extension={extension}",
+        ],
+    )
+    context.set_default_timeout(PATIENCE)
+    [worker] = context.service_workers or [context.wait_for_event("serviceworker")]
+    [home] = context.pages
+    home.goto(worker.url.removesuffix("/sw.js") + HOME)
+    assert context.browser
+    made = Browser(context, context.browser.new_browser_cdp_session(), home)
+    context.route(f"{WORLDVIEW}**", lambda route: fulfil(route, standin))
+    context.route(f"{ELSEWHERE}**", lambda route: route.fulfill(path=standin / "dot.png"))
+    watch(made)
+    yield made
+    context.close()
 
 
-@pytest.fixture(scope="module")  # not longer: while Playwright runs, nothing else in this thread can use asyncio
-def browsing(allowed: Path, standin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The browser of the tests of a file."""
-    with chromium(allowed, standin, tmp_path_factory.mktemp("profile")) as made:
+@pytest.fixture(scope="package")
+def browsing(
+    playwright: Playwright, allowed: Path, standin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Browser]:
+    """The browser of all tests but those of another extension."""
+    with chromium(playwright, allowed, standin, tmp_path_factory.mktemp("profile")) as made:
         yield made
 
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from earthcurator import pictures
 from earthcurator.testing.gibs import FakeGibs, Faults
+from tests.gibs.conftest import TRUE_COLOUR
 
 from .conftest import Browser, Server
 from .steps import ask_for_scene, drag, eventually, marked
@@ -48,7 +48,7 @@ def says(panel: Page, *words: str) -> None:
 def check_picture(browser: Browser, server: Server) -> None:
     """It is of the part that was marked: red goes from left to right over the map, green from the bottom to the top."""
     found = browser.home.evaluate("chrome.storage.session.get('panel')")["panel"]["samples"][0]["example"]["example"]
-    picture = pictures.decode(httpx.get(f"{server.api}/examples/{found}", timeout=20).content)
+    picture = pictures.decode(server.client.get(f"/examples/{found}").content)
     high, wide = picture.shape[:2]
     assert wide / high == pytest.approx(200 / 150, abs=0.02)
     corners = np.array([picture[3, 3, :2], picture[-4, -4, :2]]) / 255
@@ -60,6 +60,19 @@ def test_what_the_project_has_no_chips_of_is_read_from_the_map(panel: Page, brow
     says(panel, "from the map", "This project has no chips of what the link shows")
     expect(panel.get_by_role("gridcell").first).to_be_visible()
     check_picture(browser, server)
+
+
+def test_of_what_was_read_from_the_map_the_archive_gives_another_layer(panel: Page, browser: Browser) -> None:
+    take(panel, browser.worldview(**LACKED))
+    says(panel, "from the map")
+    panel.get_by_label("Layer of this example").select_option(TRUE_COLOUR)
+    says(panel, "from the archive")
+    expect(panel.get_by_label("Layer of this example")).to_have_value(TRUE_COLOUR)
+
+
+def test_a_polar_scene_that_is_read_from_the_map_has_a_place(panel: Page, browser: Browser) -> None:
+    take(panel, browser.worldview(p="arctic", v="-2000000,-1500000,2000000,1500000", **LACKED))
+    says(panel, "from the map", "84.2° N, 171.9° W")
 
 
 def test_while_the_archive_is_down_the_map_is_read(panel: Page, browser: Browser, server: Server, down: None) -> None:
@@ -163,12 +176,12 @@ def test_a_page_without_a_map_is_said_to_have_none(panel: Page, browser: Browser
     expect(panel.get_by_role("alert")).to_contain_text("The map is not there yet.")
 
 
-def test_a_server_that_has_gone_is_said_and_the_scene_waits_for_it(
-    panel: Page, browser: Browser, server: Server
-) -> None:
+def test_a_server_that_has_gone_is_said_and_the_scene_waits_for_it(browser: Browser, mortal: Server) -> None:
+    browser.remember(mortal)
+    panel = browser.panel()
     page = browser.worldview()
     ask_for_scene(panel, page)
-    server.stop()
+    mortal.stop()
     drag(page, *CORNERS)
     page.keyboard.press("Enter")
     expect(panel.get_by_role("alert")).to_contain_text("does not answer")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from earthcurator.models import Role
+from earthcurator.models import Label, Role
+from tests.gibs.conftest import TRUE_COLOUR
 
 from .conftest import Browser, Server
 from .steps import DAY, eventually, marked, result, search
 
 pytestmark = pytest.mark.slow
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def saved(panel: Page, yes: int, no: int, unsure: int) -> None:
@@ -89,6 +94,53 @@ def test_who_only_looks_is_offered_no_labels(browser: Browser, server: Server) -
     expect(result(panel, 1).get_by_role("button", name="More like this")).to_be_visible()
     expect(result(panel, 1).get_by_role("button", name="smoke", exact=True)).to_have_count(0)
     assert browser.refused == []
+
+
+def test_what_this_person_said_before_is_shown_and_can_be_taken_back(browser: Browser, server: Server) -> None:
+    task = server.task(*(chip.id for chip in server.project.chips.all()))
+    browser.remember(server, task=task)
+    panel = browser.panel()
+    page = browser.worldview()
+    [first, second, third, *_] = [hit["chip"] for hit in search(panel, page)]
+    panel.close()
+    labels = [
+        {"id": f"{task.id}-1", "chip": first, "decision": "label", "value": ["smoke"]},
+        {"id": f"{task.id}-2", "chip": second, "decision": "unsure"},
+    ]
+    server.client.post(f"/tasks/{task.id}/labels", json={"labels": labels}).raise_for_status()  # in the app, say
+    said = Label(id=f"{task.id}-3", task=task.id, chip=third, annotator="ada", decision="unsure", time=NOW)
+    server.project.tasks.store.put(said)
+
+    panel = browser.panel()
+    saved(panel, 1, 0, 1)
+    expect(result(panel, 1)).to_have_attribute("aria-label", re.compile(", smoke$"))
+    expect(result(panel, 2)).to_have_attribute("aria-label", re.compile(", unsure$"))
+    expect(result(panel, 3)).to_have_attribute("aria-label", re.compile(f", {TRUE_COLOUR}$"))  # others sway nobody
+    result(panel, 1).hover()
+    result(panel, 1).get_by_role("button", name="smoke: take it back").click()
+    saved(panel, 0, 0, 1)
+    result(panel, 2).hover()
+    result(panel, 2).get_by_role("button", name="clear", exact=True).click()
+    saved(panel, 0, 1, 0)
+    assert server.stands(task) == {second: ("clear",), third: ("unsure",)}
+    assert browser.refused == []
+
+
+def test_a_label_that_was_taken_back_elsewhere_is_not_shown_for_long(browser: Browser, server: Server) -> None:
+    task = server.task(*(chip.id for chip in server.project.chips.all()))
+    browser.remember(server, task=task)
+    panel = browser.panel()
+    [first, *_] = [hit["chip"] for hit in search(panel, browser.worldview())]
+    panel.get_by_role("grid").focus()
+    panel.keyboard.press("y")
+    saved(panel, 1, 0, 0)
+    [event] = server.project.tasks.store.events(task.id)
+    undo = {"id": f"{task.id}-undo", "chip": first, "decision": "undo", "voids": event.id}
+    server.client.post(f"/tasks/{task.id}/labels", json={"labels": [undo]}).raise_for_status()
+    panel.keyboard.press("y")  # to take it back here, too
+    expect(panel.get_by_role("alert")).to_contain_text("is undone already")
+    saved(panel, 0, 0, 0)
+    assert server.stands(task) == {}
 
 
 def test_labels_go_to_the_task_and_mean_the_class_that_are_chosen(browser: Browser, server: Server) -> None:

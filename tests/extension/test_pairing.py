@@ -90,10 +90,10 @@ def test_a_pairing_that_was_revoked_is_said_to_be(browser: Browser, server: Serv
     expect(panel.get_by_role("button", name="Mark a scene")).to_be_visible()
 
 
-def test_a_server_that_is_away_is_asked_again_on_wish(browser: Browser, server: Server) -> None:
-    browser.remember(server)
-    server.stop()
+def test_a_server_that_is_away_is_asked_again_on_wish(browser: Browser, mortal: Server) -> None:
+    browser.remember(mortal)
+    mortal.stop()
     panel = browser.panel()
-    expect(panel.get_by_role("alert")).to_contain_text(f"The server at {server.url}/ does not answer.")
+    expect(panel.get_by_role("alert")).to_contain_text(f"The server at {mortal.url}/ does not answer.")
     expect(panel.get_by_role("alert")).to_contain_text("curator serve")
     expect(panel.get_by_role("button", name="Try again")).to_be_enabled()

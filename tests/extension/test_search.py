@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +19,7 @@ from .steps import DAY, NEXT_DAY, WORLDVIEW, ask_for_scene, begin_anew, drag, ev
 
 pytestmark = pytest.mark.slow
 
+VIIRS = "VIIRS_SNPP_CorrectedReflectance_TrueColor"
 CHIP = Box(west=-121.5, south=40.5, east=-117.0, north=45.0)
 CORNERS = ((234, 1), (533, 300))
 """Where that chip of the project is on the screen."""
@@ -26,6 +28,16 @@ CORNERS = ((234, 1), (533, 300))
 def examples(panel: Page) -> Locator:
     """What the search goes by, the newest first."""
     return panel.get_by_role("region", name="Examples").get_by_role("listitem")
+
+
+def asks_by(positives: int, negatives: int) -> Callable[[Request], bool]:
+    """Whether a request is a search by so many examples."""
+
+    def is_it(request: Request) -> bool:
+        asked = request.post_data_json if request.url.endswith("/api/v1/search") else None
+        return asked is not None and (len(asked["positives"]), len(asked["negatives"])) == (positives, negatives)
+
+    return is_it
 
 
 def parameters(address: str) -> dict[str, str]:
@@ -101,38 +113,68 @@ def test_examples_are_for_and_against(panel: Page, browser: Browser) -> None:
     page = browser.worldview()
     search(panel, page)
 
-    def asks(positives: int, negatives: int) -> AbstractContextManager[object]:
-        """A search by so many examples follows."""
-
-        def is_it(request: Request) -> bool:
-            asked = request.post_data_json if request.url.endswith("/api/v1/search") else None
-            return asked is not None and (len(asked["positives"]), len(asked["negatives"])) == (positives, negatives)
-
-        return panel.expect_request(is_it)
-
     panel.get_by_role("button", name="Example of what it should not look like").click()
     marked(page)
     drag(page, (500, 300), (600, 400))
-    with asks(1, 1):
+    with panel.expect_request(asks_by(1, 1)):
         page.keyboard.press("Enter")
     expect(examples(panel)).to_have_count(2)
 
     panel.bring_to_front()
     result(panel, 2).hover()
-    with asks(2, 1):
+    with panel.expect_request(asks_by(2, 1)):
         result(panel, 2).get_by_role("button", name="More like this").click()
     expect(examples(panel)).to_have_count(3)
     expect(examples(panel).first).to_contain_text("a result")
-    with asks(3, 0):
+    with panel.expect_request(asks_by(3, 0)):
         examples(panel).nth(1).get_by_role("button", name="Unlike this: turn to like").click()
     result(panel, 3).hover()
-    with asks(3, 1):
+    with panel.expect_request(asks_by(3, 1)):
         result(panel, 3).get_by_role("button", name="Less like this").click()
     for left in (3, 2, 1, 0):
         examples(panel).first.get_by_role("button", name="Remove this example").click()
         expect(examples(panel)).to_have_count(left)
     expect(panel.get_by_role("button", name="Mark a scene")).to_be_visible()
     assert browser.refused == []
+
+
+def shows_layer(browser: Browser, layer: str) -> bool:
+    """Whether the only example is of this layer."""
+    [sample] = browser.home.evaluate("chrome.storage.session.get('panel')")["panel"]["samples"]
+    return bool(sample["layer"] == layer)
+
+
+def test_another_layer_can_be_taken_of_the_same_scene(panel: Page, browser: Browser) -> None:
+    search(panel, browser.worldview(l=f"{TRUE_COLOUR},{VIIRS}(hidden)"))
+    layer = examples(panel).get_by_label("Layer of this example")
+    expect(layer).to_have_value(TRUE_COLOUR)
+    place = examples(panel).get_by_text("° N").text_content() or ""
+    for wanted in (VIIRS, TRUE_COLOUR):  # the project has no chips of the first one: the map shows it
+        layer.select_option(wanted)
+        eventually(partial(shows_layer, browser, wanted))
+        expect(layer).to_have_value(wanted)
+        expect(examples(panel)).to_have_count(1)
+        expect(examples(panel)).to_contain_text(place)
+        expect(examples(panel)).to_contain_text("from the archive")
+    assert browser.refused == []
+
+
+def test_a_layer_that_cannot_be_had_leaves_the_example_as_it_was(panel: Page, browser: Browser) -> None:
+    search(panel, browser.worldview(l=f"{TRUE_COLOUR},Nobody_Has_This(hidden)"))
+    layer = examples(panel).get_by_label("Layer of this example")
+    layer.select_option("Nobody_Has_This")
+    expect(panel.get_by_role("alert")).to_contain_text("This project has no chips of Nobody_Has_This")
+    expect(layer).to_have_value(TRUE_COLOUR)
+    expect(examples(panel)).to_have_count(1)
+
+
+def test_results_can_be_kept_to_any_layer_of_the_project(panel: Page, browser: Browser) -> None:
+    search(panel, browser.worldview())
+    panel.get_by_role("button", name="Filters").click()
+    with panel.expect_request("**/api/v1/search") as asked:
+        panel.get_by_label("Layer", exact=True).select_option(TRUE_COLOUR)
+    assert json.loads(asked.value.post_data or "")["filter"]["layers"] == [TRUE_COLOUR]
+    expect(panel.get_by_role("button", name="Filters (on)")).to_be_visible()
 
 
 def test_redraw_replaces_the_last_scene(panel: Page, browser: Browser) -> None:

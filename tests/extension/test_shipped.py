@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Playwright, expect
 
 from tests.app.conftest import ROOT
 
@@ -60,9 +60,9 @@ def test_the_same_files_give_the_same_zip(shipped: Path, pack: dict[str, Any], t
 
 
 def test_a_server_that_the_browser_does_not_allow_is_not_asked(
-    shipped: Path, standin: Path, server: Server, tmp_path: Path
+    playwright: Playwright, shipped: Path, standin: Path, server: Server, tmp_path: Path
 ) -> None:
-    with chromium(shipped, standin, tmp_path) as browser:
+    with chromium(playwright, shipped, standin, tmp_path) as browser:
         browser.remember(server)
         panel = browser.panel()
         expect(panel.get_by_text("The browser does not let Curator reach your server")).to_be_visible()

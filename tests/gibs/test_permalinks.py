@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import cmath
 import doctest
 import json
+import math
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earthcurator.errors import BadBox, BadDates, BadInput, CuratorError
-from earthcurator.geo import parse_box
+from earthcurator.geo import parse_box, wrap_longitude
 from earthcurator.gibs import permalinks
 from earthcurator.gibs.permalinks import Link, Permalink, across_dateline, parse_permalink, read_permalink, today_at
 from earthcurator.gibs.times import iso, parse_time
+from earthcurator.regions import transform
 
 TODAY = date(2024, 5, 17)
 HOST = "https://worldview.earthdata.nasa.gov/"
@@ -101,6 +105,21 @@ def test_beyond_180_lies_the_neighbouring_day(case: dict[str, Any]) -> None:
 def test_without_a_time_it_is_yesterday_until_imagery_of_today_comes(case: dict[str, Any]) -> None:
     link = read_permalink(f"{HOST}?l=A", today=today_at(parse_time(case["now"])))
     assert iso(link.active.time) == case["time"]
+
+
+@pytest.mark.parametrize("case", SHARED["pixels"], ids=named)
+def test_a_pixel_is_where_the_shared_table_says(case: dict[str, Any]) -> None:
+    """The extension works these out; here they are worked out in another way, and as the server does from there on."""
+    (width, height), (left, bottom, right, top) = case["size"], case["view"]
+    turned = cmath.rect(1, math.radians(case["rotation"]))
+    corners = [complex(x, y) * turned for x in (-width, width) for y in (-height, height)]
+    across, down = (max(getattr(corner, part) for corner in corners) for part in ("real", "imag"))
+    pixel = max((right - left) / across, (top - bottom) / down)
+    from_middle = complex(case["pixel"][0] - width / 2, height / 2 - case["pixel"][1]) * turned
+    x, y = (left + right) / 2 + pixel * from_middle.real, (bottom + top) / 2 + pixel * from_middle.imag
+    assert [x, y] == pytest.approx(case["place"], abs=1e-8 if case["crs"] == "EPSG:4326" else 1e-3)
+    longitude, latitude = transform(np.array([[x, y]]), case["crs"], "EPSG:4326")[0]
+    assert [wrap_longitude(longitude), latitude] == pytest.approx(case["degrees"], abs=1e-7)
 
 
 def test_a_side_that_is_not_there_is_refused() -> None:

@@ -125,6 +125,14 @@ def test_comparison_on_worldview_gives_two_orders_and_an_animation_its_dates() -
     ]
 
 
+@pytest.mark.parametrize(
+    "asked", ["t=9999-12-31-T23:59:59Z", "t=2020-08-20&ab=on&as=2020-08-01&ae=9999-12-31-T23:59:59Z"]
+)
+def test_the_end_of_the_calendar_is_refused_in_a_sentence(asked: str) -> None:
+    with pytest.raises(BadDates, match="9999-12-31 23:59:59"):
+        orders((), f"https://worldview.earthdata.nasa.gov/?v=-124,37,-118,41&l=A&{asked}")
+
+
 def test_limited_order_is_a_part_of_the_whole_spread_over_instants() -> None:
     whole = make_plan(order("2020-08-01/2020-08-07", zoom=7, chip_size=64), {"A": layer()})
     some = make_plan(order("2020-08-01/2020-08-07", zoom=7, chip_size=64, limit=20), {"A": layer()})

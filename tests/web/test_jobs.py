@@ -92,6 +92,25 @@ def test_file_of_an_export_that_waits_is_a_conflict(client: httpx.Client) -> Non
     assert code(client.get(f"/jobs/{job['id']}/file")) == (409, "Conflict")
 
 
+def test_paused_job_goes_on_when_it_is_resumed_and_its_log_tells_of_it(
+    client: httpx.Client, project: ec.Project
+) -> None:
+    job = ask(client, "embed")
+    assert client.get(f"/jobs/{job['id']}/log").json() == {"lines": []}
+    assert client.post(f"/jobs/{job['id']}/pause").json()["state"] == "paused"
+    with Runner(project, told_seconds=0.02, poll_seconds=0.02):
+        assert ended(client, ask(client, "export"))["state"] == "done"
+        assert client.get(f"/jobs/{job['id']}").json()["state"] == "paused"
+        assert client.post(f"/jobs/{job['id']}/resume").json()["state"] == "waiting"
+        assert ended(client, job)["state"] == "done"
+        wait_for(lambda: len(said(client, job)) > 1)
+    assert (said(client, job)[0], said(client, job)[-1]) == ("begun", "done")
+
+
+def said(client: httpx.Client, job: dict[str, Any]) -> list[str]:
+    return [line["text"] for line in client.get(f"/jobs/{job['id']}/log").json()["lines"]]
+
+
 def test_jobs_are_paged_the_newest_first(client: httpx.Client) -> None:
     asked = [ask(client, "embed")["id"] for _ in range(5)]
     seen: list[str] = []
@@ -136,9 +155,10 @@ def test_wrong_wishes_are_refused_at_once(body: dict[str, Any], status: int, cli
 
 
 def test_unknown_jobs_are_not_found(client: httpx.Client) -> None:
-    for path in ("/jobs/nothing", "/jobs/nothing/file", "/jobs?before=nothing"):
+    for path in ("/jobs/nothing", "/jobs/nothing/file", "/jobs/nothing/log", "/jobs?before=nothing"):
         assert code(client.get(path)) == (404, "NotFound")
-    assert code(client.post("/jobs/nothing/cancel")) == (404, "NotFound")
+    for change in ("cancel", "pause", "resume"):
+        assert code(client.post(f"/jobs/nothing/{change}")) == (404, "NotFound")
 
 
 @pytest.mark.usefixtures("running")
@@ -204,3 +224,13 @@ def test_dataset_is_for_all_but_those_who_label(client: httpx.Client, project: e
         "owner": 200, "curator": 200, "viewer": 200, "annotator": 403,
     }  # fmt: skip
     assert code(answers["annotator"]) == (403, "NotAllowed")
+
+
+def test_jobs_are_paused_and_their_logs_read_by_curators(client: httpx.Client, project: ec.Project) -> None:
+    job = ask(client, "export")
+    people = project.records.people
+    people.add("Ada", "owner")
+    bearer = {"Authorization": f"Bearer {people.issue(people.add('Vic', 'viewer').id, 'token')}"}
+    assert code(client.get(f"/jobs/{job['id']}/log", headers=bearer)) == (403, "NotAllowed")
+    assert code(client.post(f"/jobs/{job['id']}/pause", headers=bearer)) == (403, "NotAllowed")
+    assert project.records.jobs.get(job["id"]).state == "waiting"

@@ -290,9 +290,24 @@ def test_outlook_counts_what_was_found(client: httpx.Client, task: str, chip_ids
     }
     assert found["advice"]["stop"] is False
     assert found["audit"] is None
+    assert (found["left"]["low"], found["left"]["high"]) == (0, len(chip_ids) - 3)
     assert "chips" in found["price"]["sentence"]
     assert get(client, f"{task}/outlook", **{"class": "no"})["wanted"] == "yes"
     assert code(client.get(f"{task}/outlook", params={"class": "cloud"})) == (400, "BadInput")
+
+
+def test_learning_curve_is_drawn_from_twenty_answers_on(
+    client: httpx.Client, task: str, chip_ids: list[str], annotator: httpx.Client
+) -> None:
+    answers = {chip: "yes" if number % 3 else "no" for number, chip in enumerate(chip_ids[:25])}
+    put(client, task, dict(list(answers.items())[:19]))
+    early = get(client, f"{task}/learning-curve")
+    assert early == {"points": [], "reason": "There are 12 yes and 7 no so far. " + early["reason"].split("far. ")[1]}
+    put(client, task, dict(list(answers.items())[19:]))
+    drawn = get(client, f"{task}/learning-curve")
+    assert [point["answers"] for point in drawn["points"]] == [10, 20]
+    assert all(0 <= point["low"] <= point["value"] <= point["high"] <= 1 for point in drawn["points"])
+    assert get(annotator, f"{task}/learning-curve") == drawn
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 12_345])

@@ -195,11 +195,20 @@ def test_another_visible_layer_is_said_not_to_be_in_it(client: httpx.Client) -> 
     assert notes == [f"only {TRUE_COLOUR} is in the picture, not {TEMPERATURE}"]
 
 
+def test_another_layer_of_the_link_is_taken_when_it_is_named(client: httpx.Client, project: ec.Project) -> None:
+    shown = capture(client, link(), rectangle=[-121, 38, -117, 42])
+    hidden = capture(client, link(), rectangle=[-121, 38, -117, 42], layer=VIIRS)  # the project has no chips of it
+    assert (shown["layer"], hidden["layer"]) == (TRUE_COLOUR, VIIRS)
+    assert hidden["box"] == pytest.approx(shown["box"], abs=DEGREES)
+    assert hidden["id"] != shown["id"]
+    assert capture(client, link(l=VIIRS), layer=TRUE_COLOUR)["layer"] == TRUE_COLOUR
+
+
 # -- what cannot be taken --------------------------------------------------------------------------------------------
 
 
 def test_a_layer_that_the_project_lacks_is_refused_with_those_it_has(client: httpx.Client) -> None:
-    for asked in ({"permalink": link(l=VIIRS)}, {"permalink": link(), "layer": VIIRS}):
+    for asked in ({"permalink": link(l=VIIRS)}, {"permalink": link(l=TRUE_COLOUR), "layer": VIIRS}):
         status, code, message, hint = refused(client, **asked)
         assert (status, code) == (409, "Conflict")
         assert VIIRS in message
@@ -273,6 +282,20 @@ def test_an_unreachable_source_leaves_the_link_readable(tmp_path: Path, project:
     assert [layer.known for layer in found.layers] == [False, False, True]
     assert "127.0.0.1:9" in found.notes[-1]
     assert (found.footprint.width, found.footprint.height) == pytest.approx((128 * DEGREES, 128 * DEGREES))
+
+
+def test_an_unreachable_source_leaves_polar_chips_their_size(tmp_path: Path, gibs: FakeGibs) -> None:
+    settings = Settings(cache=tmp_path / "cache", source=gibs.url, megabits_per_second=10_000)
+    arctic = link(p="arctic", v="-1000000,-1000000,1000000,1000000", l=TRUE_COLOUR)
+    with ec.create(tmp_path / "north", settings=settings) as made:
+        box = ec.Box(west=-50, south=78, east=-40, north=80)
+        made.download(TRUE_COLOUR, box, DAY, zoom=2, crs="EPSG:3413", chip_size=128, min_valid=0)
+        expected = read_link(made, arctic).footprint
+    nowhere = Settings(cache=tmp_path / "none", source="http://127.0.0.1:9")
+    with ec.open(tmp_path / "north", settings=nowhere) as opened:
+        found = read_link(opened, arctic)
+    assert found.footprint == expected
+    assert (expected.width, expected.height) == (128 * 2048, 128 * 2048)
 
 
 # -- searching -------------------------------------------------------------------------------------------------------

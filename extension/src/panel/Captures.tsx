@@ -1,26 +1,15 @@
 /** What the search goes by: scenes marked on Worldview and results, each for or against. */
-import { ActionIcon, Alert, Badge, Button, Group, Loader, Text } from "@mantine/core";
-import { IconMinus, IconPlus, IconX } from "@tabler/icons-react";
-import { Fault, thumbnailOf } from "../../../frontend/src/api/client";
+import { Alert, Button, Group, Loader, Text } from "@mantine/core";
+import { IconMinus, IconPlus } from "@tabler/icons-react";
+import { Fault } from "../../../frontend/src/api/client";
 import { Failed } from "../../../frontend/src/app/Notice";
 import { tell } from "../../../frontend/src/app/tell";
 import type { Progress, Purpose } from "../messages";
 import { draw, leave, worldviewTab } from "../worldview";
-import { placeOf } from "./filters";
+import { Example } from "./Example";
 import type { useCapture } from "./hooks";
-import { Picture } from "./Picture";
 import classes from "./panel.module.css";
-import {
-  type ChangeSession,
-  lastCapture,
-  nameOfExample,
-  type Sample,
-  type Session,
-  signOf,
-  type Way,
-  withoutSample,
-  withSample,
-} from "./session";
+import { type ChangeSession, lastCapture, nameOfExample, type Session } from "./session";
 
 interface CapturesProps {
   session: Session;
@@ -60,7 +49,7 @@ export function Captures({ session, change, progress, capture }: CapturesProps) 
         <>
           <ul className={classes.samples}>
             {samples.map((sample) => (
-              <Row key={nameOfExample(sample.example)} sample={sample} session={session} change={change} />
+              <Example key={nameOfExample(sample.example)} sample={sample} session={session} change={change} />
             ))}
           </ul>
           <Group gap={6}>
@@ -121,65 +110,3 @@ const Drawing = ({ session }: { session: Session }) => (
     </Group>
   </Alert>
 );
-
-const WAYS: Record<Way, { name: string; means: string }> = {
-  source: { name: "from the archive", means: "The server fetched this region as it fetches chips." },
-  map: { name: "from the map", means: "Read from the map on the page." },
-  screenshot: { name: "from the screen", means: "Cut from a picture of the tab, with all that lies over the map." },
-  result: { name: "a result", means: "A chip of the project." },
-};
-
-interface RowProps {
-  sample: Sample;
-  session: Session;
-  change: ChangeSession;
-}
-
-function Row({ sample, session, change }: RowProps) {
-  const { example, layer, time, center, way, notes } = sample;
-  const sign = signOf(session.query, example);
-  const path =
-    "chip" in example ? thumbnailOf(example.chip, 128) : `api/v1/examples/${example.example}/thumbnail?size=128`;
-  const facts = [time?.slice(0, 10), center && placeOf(center)].filter(Boolean).join(" · ");
-  const fallback = way === "map" || way === "screenshot";
-  return (
-    <li data-sign={sign}>
-      <Picture path={path} alt="" />
-      <div className={classes.facts}>
-        <Text size="sm" fw={600} truncate title={layer ?? undefined}>
-          {layer ?? "Layer unknown"}
-        </Text>
-        <Text size="xs" c="dimmed" truncate>
-          {facts || "No date or place"}
-        </Text>
-        <Badge size="xs" variant="light" color={fallback ? "orange" : "gray"} title={WAYS[way].means}>
-          {WAYS[way].name}
-        </Badge>
-      </div>
-      <ActionIcon
-        size={26}
-        variant="default"
-        aria-label={sign === "like" ? "Like this: turn to unlike" : "Unlike this: turn to like"}
-        title={sign === "like" ? "The search looks for this" : "The search avoids this"}
-        onClick={() => change((now) => withSample(now, sign === "like" ? "unlike" : "like", sample))}
-      >
-        {sign === "like" ? <IconPlus size={15} /> : <IconMinus size={15} />}
-      </ActionIcon>
-      <ActionIcon
-        size={26}
-        variant="subtle"
-        color="gray"
-        aria-label="Remove this example"
-        title="Remove"
-        onClick={() => change((now) => withoutSample(now, example))}
-      >
-        <IconX size={15} />
-      </ActionIcon>
-      {notes.length > 0 && (
-        <Text size="xs" c="dimmed" className={classes.notes}>
-          {fallback ? `Not from the archive: ${notes.join(" ")}` : notes.join(" ")}
-        </Text>
-      )}
-    </li>
-  );
-}

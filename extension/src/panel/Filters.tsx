@@ -1,5 +1,5 @@
-/** Which chips may be found: of any layer or this one, from when, and from where. */
-import { Button, Collapse, Group, SegmentedControl, Stack, Switch, TextInput } from "@mantine/core";
+/** Which chips may be found: of any layer or of one, from when, and from where. */
+import { Button, Collapse, Group, NativeSelect, Stack, Switch, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustments } from "@tabler/icons-react";
 import { tell } from "../../../frontend/src/app/tell";
@@ -7,14 +7,16 @@ import { filtered, type Query } from "../../../frontend/src/explore/query";
 import { readPermalink } from "../permalink";
 import { isWorldview, worldviewTab } from "../worldview";
 import { boxOfView, datesBetween, daysOf } from "./filters";
+import { useLayers } from "./layers";
 import classes from "./panel.module.css";
 import type { ChangeSession, Session } from "./session";
 
 export function Filters({ session, change }: { session: Session; change: ChangeSession }) {
-  const { query, samples } = session;
+  const { query } = session;
+  const { data: layers = [] } = useLayers();
   const [open, { toggle }] = useDisclosure(filtered(query));
   const set = (part: Partial<Query>) => change((now) => ({ ...now, query: { ...now.query, ...part } }));
-  const layer = samples.findLast((sample) => sample.layer !== null)?.layer ?? null;
+  const [layer = ""] = query.layers;
   const { from, to } = daysOf(query.dates);
   const within = async (on: boolean) => set({ box: on ? await boxInView(session.tab) : null });
   return (
@@ -30,17 +32,12 @@ export function Filters({ session, change }: { session: Session; change: ChangeS
       </Button>
       <Collapse expanded={open}>
         <Stack gap={8} pt={8}>
-          <SegmentedControl
+          <NativeSelect
             size="xs"
-            fullWidth
-            aria-label="Layer"
-            value={query.layers.length ? "this" : "any"}
-            disabled={layer === null}
-            data={[
-              { value: "any", label: "Any layer" },
-              { value: "this", label: "This layer" },
-            ]}
-            onChange={(value) => set({ layers: value === "this" && layer ? [layer] : [] })}
+            label="Layer"
+            value={layer}
+            data={[{ value: "", label: "Any" }, ...new Set(layer ? [...layers, layer] : layers)]}
+            onChange={({ currentTarget: { value } }) => set({ layers: value ? [value] : [] })}
           />
           <Group gap={8} grow>
             <TextInput

@@ -7,9 +7,9 @@ import shared from "../../../frontend/src/explore/explore.module.css";
 import type { Sign } from "../../../frontend/src/explore/query";
 import { placeOf } from "./filters";
 import type { Hit } from "./hits";
+import type { Mark } from "./marks";
 import { Picture } from "./Picture";
 import classes from "./panel.module.css";
-import type { Mark } from "./session";
 
 export const CAPTION = 36;
 

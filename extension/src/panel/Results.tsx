@@ -11,36 +11,19 @@ import type { Connection } from "../connection";
 import { asCsv, asGeoJson, rowsOf, save } from "./exporting";
 import { fly } from "./fly";
 import { type Hit, nameOf, useHits } from "./hits";
-import { classOf, markOf, marksOf, say, unsay } from "./marks";
+import { type Marking, useMarking } from "./marking";
+import type { Mark } from "./marks";
 import classes from "./panel.module.css";
 import { CAPTION, ResultCard } from "./ResultCard";
+import { labelOf, MOST_SAID } from "./said";
 import { appAddress } from "./server";
-import {
-  type ChangeSession,
-  currentSession,
-  EMPTY,
-  labelOf,
-  type Mark,
-  MOST_HITS,
-  type Said,
-  type Session,
-  withSaid,
-  withSample,
-} from "./session";
+import { type ChangeSession, EMPTY, MOST_HITS, type Session, withSample } from "./session";
 import { taskOf, useTasks } from "./Tasks";
 
 interface ResultsProps {
   session: Session;
   change: ChangeSession;
   connection: Connection;
-}
-
-/** A mark with what it meant when it was given: it may wait for others, and a tick gets another meaning meanwhile. */
-interface Given {
-  task: string;
-  chip: string;
-  mark: Mark;
-  value: string | null;
 }
 
 const KEYS: Record<string, Mark> = { y: "yes", n: "no", u: "unsure" };
@@ -53,31 +36,13 @@ export function Results({ session, change, connection }: ResultsProps) {
   const task = taskOf(tasks, session.task, connection.task);
   const [active, setActive] = useState(0);
   const hits = answer.data?.hits ?? [];
-  const said = (task && session.said[task.id]) ?? {};
-  const mayLabel = connection.person.role !== "viewer";
-  const marks = task && mayLabel ? marksOf(task) : [];
-  const markNow = (one: Said | undefined) => (task && one ? markOf(one, task, session.class) : null);
-
-  const mark = useMutation({
-    scope: { id: "marks" }, // one after the other: the same mark twice takes it back
-    mutationFn: async ({ task, chip, mark, value }: Given) => {
-      const before = (await currentSession()).said[task]?.[chip];
-      if (before?.value === value) {
-        await unsay(task, chip, before);
-        change((now) => withSaid(now, task, chip, null));
-      } else {
-        const curator = ["curator", "owner"].includes(connection.person.role);
-        const kept = await say({ task, chip, mark, value, before, curator });
-        change((now) => withSaid(now, task, chip, kept));
-      }
-    },
-  });
-  const give = (chip: string, one: Mark) => {
-    if (task) mark.mutate({ task: task.id, chip, mark: one, value: classOf(one, task, session.class) });
-  };
+  const marking = useMarking(task, session.class, connection);
+  const { said, marks, markNow, meaning, give } = marking;
   const flight = useMutation({ mutationFn: (chip: string) => fly(chip, session.tab) });
   const example = ({ chip, layer, time, center }: Hit, sign: Sign) =>
-    change((now) => withSample(now, sign, { example: { chip }, layer, time, center, way: "result", notes: [] }));
+    change((now) =>
+      withSample(now, sign, { example: { chip }, layer, time, center, way: "result", scene: null, notes: [] }),
+    );
 
   const onKey = (event: KeyboardEvent, index: number) => {
     const hit = hits[index];
@@ -124,7 +89,7 @@ export function Results({ session, change, connection }: ResultsProps) {
                     marks={marks}
                     said={markNow(said[hit.chip])}
                     label={labelOf(said[hit.chip])}
-                    meaning={(one) => (task && classOf(one, task, session.class)) ?? "unsure"}
+                    meaning={meaning}
                     onMark={(one) => {
                       setActive(index);
                       give(hit.chip, one);
@@ -138,7 +103,7 @@ export function Results({ session, change, connection }: ResultsProps) {
           />
         </div>
       </div>
-      <Foot session={session} change={change} hits={hits} said={said} markNow={markNow} />
+      <Foot session={session} change={change} hits={hits} marking={marking} />
     </section>
   );
 }
@@ -160,12 +125,12 @@ interface FootProps {
   session: Session;
   change: ChangeSession;
   hits: readonly Hit[];
-  said: Session["said"][string];
-  markNow: (said: Said) => Mark | null;
+  marking: Marking;
 }
 
-function Foot({ session, change, hits, said, markNow }: FootProps) {
-  const number = (mark: Mark) => Object.values(said).filter((one) => markNow(one) === mark).length;
+function Foot({ session, change, hits, marking: { said, markNow } }: FootProps) {
+  const all = Object.values(said);
+  const number = (mark: Mark) => all.filter((one) => markNow(one) === mark).length;
   const { query } = session;
   const rows = () => rowsOf(hits, said);
   const more = () =>
@@ -173,7 +138,8 @@ function Foot({ session, change, hits, said, markNow }: FootProps) {
   return (
     <Group component="footer" gap={6} justify="space-between" className={classes.foot}>
       <Text size="sm" role="status">
-        ✓ {number("yes")} ✗ {number("no")} ? {number("unsure")} saved
+        ✓ {number("yes")} ✗ {number("no")} ? {number("unsure")}{" "}
+        {all.length < MOST_SAID ? "saved" : `of your last ${count(MOST_SAID)}`}
       </Text>
       <Group gap={6}>
         {hits.length >= query.most && query.most < MOST && (

@@ -5,10 +5,11 @@
 import { api, Fault, get, type Schemas } from "../../../frontend/src/api/client";
 import { sentence } from "../../../frontend/src/app/words";
 import type { Drawn } from "../messages";
-import { acrossDateline, readPermalink } from "../permalink";
+import { acrossDateline, isDrawn, readPermalink } from "../permalink";
 import type { Rectangle } from "../pixels";
+import { toDegrees } from "./filters";
 import { asked } from "./server";
-import type { Sample, Way } from "./session";
+import type { Sample, Scene, Way } from "./session";
 
 /**
  * What another picture of the same does not help with: the request itself is wrong, or not allowed. 400 is also a
@@ -18,17 +19,19 @@ const FINAL = new Set([0, 400, 401, 403, 413, 421, 429]);
 
 export async function capture(drawn: Drawn, today: Date): Promise<Sample> {
   try {
-    return await fromSource(drawn);
+    return await takeFromSource(drawn);
   } catch (error) {
     if (!(error instanceof Fault) || FINAL.has(error.status)) throw error;
     return fromScreen(drawn, error, today);
   }
 }
 
-async function fromSource({ permalink, rectangle }: Drawn): Promise<Sample> {
-  const kept = await get(api.POST("/api/v1/examples/worldview", { body: { permalink, rectangle } }));
-  const { layer, time, notes } = kept;
-  return { example: { example: kept.id }, layer, time, center: middle(kept.box as Rectangle), way: "source", notes };
+/** As the server fetches it; without a layer, the topmost of the link that the project has chips of. */
+export async function takeFromSource({ permalink, rectangle }: Scene, wanted?: string): Promise<Sample> {
+  const body = { permalink, rectangle, ...(wanted && { layer: wanted }) };
+  const { id, layer, time, box, notes } = await get(api.POST("/api/v1/examples/worldview", { body }));
+  const center = middle(box as Rectangle);
+  return { example: { example: id }, layer, time, center, way: "source", scene: { permalink, rectangle }, notes };
 }
 
 async function fromScreen(drawn: Drawn, fault: Fault, today: Date): Promise<Sample> {
@@ -47,7 +50,8 @@ async function fromScreen(drawn: Drawn, fault: Fault, today: Date): Promise<Samp
   const headers = { "Content-Type": "image/png" };
   const answer = await asked("api/v1/examples", { method: "POST", headers, body: picture });
   const kept: Schemas["KeptExample"] = await answer.json();
-  return { example: { example: kept.id }, ...factsOf(drawn, today), way, notes };
+  const { permalink, rectangle } = drawn;
+  return { example: { example: kept.id }, ...factsOf(drawn, today), way, scene: { permalink, rectangle }, notes };
 }
 
 function refusal(error: unknown): string {
@@ -60,10 +64,10 @@ function refusal(error: unknown): string {
 /** What is known of a picture that the server did not fetch: what the link says. */
 function factsOf({ permalink, rectangle }: Drawn, today: Date): Pick<Sample, "layer" | "time" | "center"> {
   const link = readPermalink(permalink, today);
-  const layer = link.layers.find(({ id, visible }) => visible && !/^(Reference_|Coastlines)/.test(id))?.id ?? null;
-  if (link.crs !== "EPSG:4326") return { layer, time: link.time, center: null };
-  const { rectangle: box, time } = acrossDateline(rectangle, link.time);
-  return { layer, time, center: middle(box) };
+  const layer = link.layers.find(({ id, visible }) => visible && !isDrawn(id))?.id ?? null;
+  const time = link.crs === "EPSG:4326" ? acrossDateline(rectangle, link.time).time : link.time;
+  const [left, bottom, right, top] = rectangle;
+  return { layer, time, center: toDegrees([(left + right) / 2, (bottom + top) / 2], link.crs) };
 }
 
 /** Of a box that may cross longitude 180. */

@@ -13,7 +13,7 @@ const row: Row = {
 
 it("has what was said of each hit, in the order of the hits", () => {
   const hits = ["a", "b", "c"].map((chip) => ({ chip, score: 0.5, time: null, layer: null, center: null }));
-  const rows = rowsOf(hits, { c: { id: "1", value: "smoke" }, b: { id: "2", value: null } });
+  const rows = rowsOf(hits, { c: { id: "1", value: ["smoke"] }, b: { id: "2", value: null } });
   expect(rows.map(({ rank, chip, label }) => [rank, chip, label])).toEqual([
     [1, "a", null],
     [2, "b", "unsure"],

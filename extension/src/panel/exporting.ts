@@ -1,6 +1,6 @@
 /** The list of results as a file, made here: as a table, and as points on a map. */
 import type { Hit } from "./hits";
-import { labelOf, type Said } from "./session";
+import { labelOf, type SaidOf } from "./said";
 
 export interface Row extends Omit<Hit, "score"> {
   rank: number;
@@ -9,7 +9,7 @@ export interface Row extends Omit<Hit, "score"> {
 }
 
 /** The hits in their order, each with what was said of it. */
-export const rowsOf = (hits: readonly Hit[], said: Readonly<Record<string, Said>>): Row[] =>
+export const rowsOf = (hits: readonly Hit[], said: SaidOf): Row[] =>
   hits.map((hit, at) => ({ rank: at + 1, ...hit, label: labelOf(said[hit.chip]) }));
 
 const COLUMNS = ["rank", "chip", "score", "time", "layer", "longitude", "latitude", "label"] as const;

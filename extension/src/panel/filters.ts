@@ -1,7 +1,8 @@
 /** Dates and places as the panel asks for them, and as a search takes them. */
 import proj4 from "proj4";
 import { plainBox, polarBox } from "../../../frontend/src/widgets/geo";
-import type { Link } from "../permalink";
+import type { Crs, Link } from "../permalink";
+import type { Point } from "../pixels";
 
 const POLES = {
   "EPSG:3413": { pole: 90, text: "+proj=stere +lat_0=90 +lat_ts=70 +lon_0=-45 +datum=WGS84 +units=m" },
@@ -10,12 +11,15 @@ const POLES = {
 
 type Box = readonly [west: number, south: number, east: number, north: number];
 
+/** Longitude, from -180 to 180, and latitude of a place on a map. */
+export function toDegrees([x, y]: Point, crs: Crs): Point {
+  return crs === "EPSG:4326" ? [wrap(x), y] : proj4(POLES[crs].text, "EPSG:4326").forward<Point>([x, y]);
+}
+
 /** What is on the screen of Worldview, as a box in degrees. */
 export function boxOfView({ view, crs }: Pick<Link, "view" | "crs">): Box {
   if (crs === "EPSG:4326") return plainBox(view);
-  const { pole, text } = POLES[crs];
-  const toDegrees = proj4(text, "EPSG:4326");
-  return polarBox(view, (x, y) => toDegrees.forward<[number, number]>([x, y]), pole);
+  return polarBox(view, (x, y) => toDegrees([x, y], crs), POLES[crs].pole);
 }
 
 const FIRST = "1900-01-01";

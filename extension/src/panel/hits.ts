@@ -4,7 +4,7 @@ import { api, get } from "../../../frontend/src/api/client";
 import { sentence } from "../../../frontend/src/app/words";
 import { filterOf, type Query } from "../../../frontend/src/explore/query";
 import { placeOf } from "./filters";
-import { labelOf, type Said } from "./session";
+import { labelOf, type Said } from "./said";
 
 export interface Hit {
   chip: string;

@@ -20,9 +20,9 @@ describe("a mark", () => {
     expect(classOf("yes", land, "smoke")).toBe("forest"));
 
   it("stands for what was said before a tick was given another meaning", () => {
-    const said = { id: "1", value: "smoke" };
+    const said = { id: "1", value: ["smoke"] };
     expect([markOf(said, smoke, "smoke"), markOf(said, smoke, "clear")]).toEqual(["yes", "no"]);
-    const forest = { id: "2", value: "forest" };
+    const forest = { id: "2", value: ["forest"] };
     expect([markOf(forest, land, "town"), classOf("yes", land, "town")]).toEqual(["yes", "town"]);
     expect(markOf({ id: "3", value: null }, land, "town")).toBe("unsure");
   });

@@ -2,9 +2,11 @@
 import { Fault, type Schemas } from "../../../frontend/src/api/client";
 import { eventsFor, type Said as Kept, label, undoOf } from "../../../frontend/src/explore/labelling";
 import { isYesNo } from "../../../frontend/src/label/hotkeys";
-import type { Mark, Said } from "./session";
+import { isSaid, type Said } from "./said";
 
 type Task = Schemas["Task"];
+
+export type Mark = "yes" | "no" | "unsure";
 
 /** The class that a mark stands for; null where it stands for none: unsure, or a cross where there are many classes. */
 export function classOf(mark: Mark, task: Pick<Task, "classes" | "several">, chosen: string | null): string | null {
@@ -20,7 +22,7 @@ export const marksOf = (task: Pick<Task, "classes" | "several">): readonly Mark[
 
 /** The mark that stands for what was said; a tick where it is a class that no mark means at the moment. */
 export const markOf = (said: Said, task: Pick<Task, "classes" | "several">, chosen: string | null): Mark =>
-  marksOf(task).find((mark) => classOf(mark, task, chosen) === said.value) ?? "yes";
+  marksOf(task).find((mark) => isSaid(said, classOf(mark, task, chosen))) ?? "yes";
 
 interface Answer {
   task: string;
@@ -36,11 +38,12 @@ interface Answer {
 
 /** Save it at once. Returns what was kept; refusals are thrown. */
 export async function say({ task, chip, mark, value, before, curator }: Answer): Promise<Said> {
-  const events = eventsFor([chip], mark === "unsure" ? "unsure" : "label", value === null ? [] : [value]);
+  const classes = value === null ? null : [value];
+  const events = eventsFor([chip], mark === "unsure" ? "unsure" : "label", classes ?? []);
   const undone = before ? undoOf({ task, kept: [{ id: before.id, chip }], refused: [] }) : [];
   const { kept, refused } = await put(task, [...undone, ...events], curator && !before);
   const [id] = events.map((event) => event.id);
-  if (id && kept.some((one) => one.id === id)) return { id, value };
+  if (id && kept.some((one) => one.id === id)) return { id, value: classes };
   throw refusal(refused);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EMPTY, lastCapture, type Sample, signOf, withCapture, withoutSample, withSaid, withSample } from "./session";
+import { EMPTY, lastCapture, type Sample, signOf, withCapture, withoutSample, withSample } from "./session";
 
 const sample = (id: string, way: Sample["way"] = "source"): Sample => ({
   example: way === "result" ? { chip: id } : { example: id },
@@ -7,6 +7,7 @@ const sample = (id: string, way: Sample["way"] = "source"): Sample => ({
   time: "2020-08-16T00:00:00Z",
   center: [0, 0],
   way,
+  scene: null,
   notes: [],
 });
 const ids = (list: readonly object[]) => list.map((one) => Object.values(one)[0]);
@@ -55,18 +56,5 @@ describe("an example", () => {
   it("is gone with all that was known of it", () => {
     const left = withoutSample(withSample(EMPTY, "like", sample("a")), { example: "a" });
     expect([left.query.like, left.samples, lastCapture(left)]).toEqual([[], [], undefined]);
-  });
-});
-
-describe("what is said of a chip", () => {
-  it("counts for its task, and can be taken back", () => {
-    const [smoke, unsure] = [
-      { id: "1", value: "smoke" },
-      { id: "2", value: null },
-    ];
-    const said = withSaid(withSaid(EMPTY, "fires", "a", smoke), "fires", "b", unsure);
-    expect(said.said).toEqual({ fires: { a: smoke, b: unsure } });
-    expect(withSaid(said, "fires", "a", null).said).toEqual({ fires: { b: unsure } });
-    expect(said.said.fires?.a?.value).toBe("smoke");
   });
 });

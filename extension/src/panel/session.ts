@@ -9,8 +9,15 @@ import {
   withoutExample,
 } from "../../../frontend/src/explore/query";
 import type { Purpose } from "../messages";
+import type { Rectangle } from "../pixels";
 
 export type Way = "source" | "map" | "screenshot" | "result";
+
+/** A part of what a link to Worldview shows. */
+export interface Scene {
+  permalink: string;
+  rectangle: Rectangle;
+}
 
 /** An example, with what a person should know of it. */
 export interface Sample {
@@ -20,21 +27,11 @@ export interface Sample {
   /** Longitude and latitude of its middle. */
   center: readonly [number, number] | null;
   way: Way;
+  /** Where it was marked, so that another layer can be taken there; null for a result. */
+  scene: Scene | null;
   /** Why it was not fetched from the source, or what the server noted. */
   notes: readonly string[];
 }
-
-export type Mark = "yes" | "no" | "unsure";
-
-export interface Said {
-  /** Id of the event, so that it can be taken back. */
-  id: string;
-  /** The class that was said, whatever a tick means by now; null is unsure. */
-  value: string | null;
-}
-
-/** What was said in words; null: nothing. */
-export const labelOf = (said: Said | undefined): string | null => (said ? (said.value ?? "unsure") : null);
 
 export interface Session {
   query: Query;
@@ -43,8 +40,6 @@ export interface Session {
   task: string | null;
   /** The class that a tick stands for; null is the task's first. */
   class: string | null;
-  /** Task → chip → what was said. */
-  said: Readonly<Record<string, Readonly<Record<string, Said>>>>;
 }
 
 export const MOST_HITS = 60;
@@ -55,7 +50,6 @@ export const EMPTY: Session = {
   tab: null,
   task: null,
   class: null,
-  said: {},
 };
 
 export const nameOfExample = (example: Example): string => ("chip" in example ? example.chip : example.example);
@@ -73,6 +67,12 @@ export function withSample(session: Session, sign: Sign, sample: Sample): Sessio
   };
 }
 
+/** With another example in the place of one, on the same side. */
+export function withInstead(session: Session, example: Example, sample: Sample): Session {
+  const sign = signOf(session.query, example);
+  return withSample(withoutSample(session, example), sign, sample);
+}
+
 export function withoutSample(session: Session, example: Example): Session {
   const name = nameOfExample(example);
   return {
@@ -87,21 +87,12 @@ export function withCapture(session: Session, purpose: Purpose, sample: Sample, 
   const here = { ...session, tab };
   if (purpose === "like" || purpose === "unlike") return withSample(here, purpose, sample);
   const last = lastCapture(session);
-  if (purpose === "again" && last) {
-    const sign = signOf(session.query, last.example);
-    return withSample(withoutSample(here, last.example), sign, sample);
-  }
+  if (purpose === "again" && last) return withInstead(here, last.example, sample);
   return withSample({ ...here, samples: [], query: { ...session.query, like: [], unlike: [] } }, "like", sample);
 }
 
 export const lastCapture = ({ samples }: Session): Sample | undefined =>
   samples.findLast(({ way }) => way !== "result");
-
-/** What is said of a chip; `said` null takes it back. */
-export function withSaid(session: Session, task: string, chip: string, said: Said | null): Session {
-  const { [chip]: _, ...others } = session.said[task] ?? {};
-  return { ...session, said: { ...session.said, [task]: said ? { ...others, [chip]: said } : others } };
-}
 
 const KEY = "panel";
 
@@ -132,9 +123,6 @@ export function useSession(): [Session | null, ChangeSession] {
 
 /** One change after the other, each on top of what the last one left. */
 let changes: Promise<void> = Promise.resolve();
-
-/** What the changes up to now have made of it. */
-export const currentSession = (): Promise<Session> => changes.catch(() => undefined).then(load);
 
 async function load(): Promise<Session> {
   return { ...EMPTY, ...(await chrome.storage.session.get<{ [KEY]?: Session }>(KEY))[KEY] };

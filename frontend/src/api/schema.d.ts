@@ -155,7 +155,7 @@ export interface paths {
         put?: never;
         /**
          * Search
-         * @description Rank the chips by likeness to examples.
+         * @description Rank the chips by likeness to examples, or by the model of a task as the labels of this moment have it.
          */
         post: operations["search_api_v1_search_post"];
         delete?: never;
@@ -806,6 +806,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{task}/learning-curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Learning Curve
+         * @description How well the model tells a class from the rest, by how many answers it learnt from. Takes seconds at most.
+         */
+        get: operations["show_learning_curve_api_v1_tasks__task__learning_curve_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task}/audits": {
         parameters: {
             query?: never;
@@ -1024,6 +1044,66 @@ export interface paths {
          * @description Call a job off. One that runs stops in a moment; one that has ended stays as it is.
          */
         post: operations["cancel_job_api_v1_jobs__job__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Job
+         * @description Put a job aside. One that runs stops where it can go on, in a moment; one that has ended stays as it is.
+         */
+        post: operations["pause_job_api_v1_jobs__job__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Job
+         * @description Let a paused job wait for its turn again, before those that were asked for after it.
+         */
+        post: operations["resume_job_api_v1_jobs__job__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{job}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Job Log
+         * @description When the job began, how it went on, what it warned of, and how it ended.
+         */
+        get: operations["job_log_api_v1_jobs__job__log_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1814,6 +1894,7 @@ export interface components {
              * @default []
              */
             folders: string[];
+            said?: components["schemas"]["SaidCondition"] | null;
         };
         /**
          * Contested
@@ -2409,6 +2490,8 @@ export interface components {
             encoder: string;
             /** Seconds */
             seconds: number;
+            /** Learnt From */
+            learnt_from: number | null;
         };
         /**
          * FoundChip
@@ -2466,6 +2549,8 @@ export interface components {
             encoder: string;
             /** Seconds */
             seconds: number;
+            /** Learnt From */
+            learnt_from: number | null;
             capture: components["schemas"]["Capture"];
         };
         /**
@@ -2539,7 +2624,7 @@ export interface components {
         };
         /**
          * Job
-         * @description Long work that survives a restart and can be cancelled.
+         * @description Long work that survives a restart and can be paused and cancelled.
          */
         Job: {
             /** Id */
@@ -2560,7 +2645,7 @@ export interface components {
              * @default waiting
              * @enum {string}
              */
-            state: "waiting" | "running" | "done" | "failed" | "cancelled";
+            state: "waiting" | "running" | "paused" | "done" | "failed" | "cancelled";
             /**
              * Done
              * @default 0
@@ -2596,6 +2681,30 @@ export interface components {
             started?: string | null;
             /** Finished */
             finished?: string | null;
+        };
+        /**
+         * JobLine
+         * @description A line of the log of a job.
+         */
+        JobLine: {
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * JobLog
+         * @description What a job has said, the oldest line first.
+         */
+        JobLog: {
+            /**
+             * Lines
+             * @description The newest 200.
+             */
+            lines: components["schemas"]["JobLine"][];
         };
         /**
          * JobPage
@@ -2832,6 +2941,33 @@ export interface components {
             encoder?: string | null;
         };
         /**
+         * LearningCurve
+         * @description How the quality grew, or why that cannot be told.
+         */
+        LearningCurve: {
+            /** Points */
+            points: components["schemas"]["LearningPoint"][];
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * LearningPoint
+         * @description The quality of models that learnt from so many answers.
+         */
+        LearningPoint: {
+            /** Answers */
+            answers: number;
+            /** Value */
+            value: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+        };
+        /**
          * Lease
          * @description A chip that is on somebody's screen until then.
          */
@@ -2847,6 +2983,18 @@ export interface components {
              * Format: date-time
              */
             until: string;
+        };
+        /**
+         * Left
+         * @description How many of the class may be left, before a certified check.
+         */
+        Left: {
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /** Sentence */
+            sentence: string;
         };
         /**
          * Level
@@ -3766,6 +3914,24 @@ export interface components {
             next: number | null;
         };
         /**
+         * SaidCondition
+         * @description What was said of a chip in a task. Who labels, and must not see what others answered, asks for their own answers.
+         *
+         *     A class that is called like one of the words comes first.
+         */
+        SaidCondition: {
+            /**
+             * Task
+             * @description The task's id.
+             */
+            task: string;
+            /**
+             * Labels
+             * @description One of these: classes of the task, `unsure`, `disputed`, `none` of the classes, or `waiting`.
+             */
+            labels: string[];
+        };
+        /**
          * SaidPage
          * @description Events in the order in which they were kept.
          */
@@ -3794,13 +3960,15 @@ export interface components {
             strategy: string;
             finds: components["schemas"]["FindsSoFar"];
             advice: components["schemas"]["Advice"];
+            /** @description How many may be left, by experience; null once a check speaks. */
+            left: components["schemas"]["Left"] | null;
             audit: components["schemas"]["Check"] | null;
             /** @description What a check costs that proves 95 % are found. */
             price: components["schemas"]["Price"];
         };
         /**
          * SearchQuery
-         * @description What to look for: like these, not like those.
+         * @description What to look for: like these, not like those; or what the model of a task thinks likely.
          */
         SearchQuery: {
             /**
@@ -3811,6 +3979,14 @@ export interface components {
              *     }
              */
             filter: components["schemas"]["Condition"];
+            /**
+             * Scores
+             * @description The lowest and the highest score that a hit may have; null: any.
+             */
+            scores?: [
+                number | null,
+                number | null
+            ] | null;
             /**
              * K
              * @description How many hits to return, at most.
@@ -3833,13 +4009,26 @@ export interface components {
              * @description By default that of the project.
              */
             encoder?: string | null;
-            /** Positives */
+            /**
+             * Positives
+             * @default []
+             */
             positives: (components["schemas"]["ChipExample"] | components["schemas"]["PictureExample"])[];
             /**
              * Negatives
              * @default []
              */
             negatives: (components["schemas"]["ChipExample"] | components["schemas"]["PictureExample"])[];
+            /**
+             * Task
+             * @description Instead of examples: a task whose model ranks.
+             */
+            task?: string | null;
+            /**
+             * Wanted
+             * @description Its class that is looked for; by default the first.
+             */
+            wanted?: string | null;
         };
         /**
          * SeenLayer
@@ -4275,6 +4464,14 @@ export interface components {
              */
             filter: components["schemas"]["Condition"];
             /**
+             * Scores
+             * @description The lowest and the highest score that a hit may have; null: any.
+             */
+            scores?: [
+                number | null,
+                number | null
+            ] | null;
+            /**
              * K
              * @description How many hits to return, at most.
              * @default 50
@@ -4450,6 +4647,10 @@ export interface operations {
                 dates?: string;
                 layer?: string[];
                 folder?: string[];
+                /** @description The task that `label` is about. */
+                task?: string;
+                /** @description One of these was said: its classes, `unsure`, `disputed`, `none` or `waiting`. */
+                label?: string[];
             };
             header?: never;
             path?: never;
@@ -6225,6 +6426,50 @@ export interface operations {
             };
         };
     };
+    show_learning_curve_api_v1_tasks__task__learning_curve_get: {
+        parameters: {
+            query?: {
+                /** @description A class of the task; by default the first. */
+                class?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearningCurve"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     create_audit_api_v1_tasks__task__audits_post: {
         parameters: {
             query?: never;
@@ -6699,6 +6944,129 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    pause_job_api_v1_jobs__job__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    resume_job_api_v1_jobs__job__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    job_log_api_v1_jobs__job__log_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of a job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobLog"];
                 };
             };
             /** @description Client Error */

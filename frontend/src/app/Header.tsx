@@ -16,7 +16,7 @@ import { IconActivity, IconMoon, IconSearch, IconSun } from "@tabler/icons-react
 import { Link } from "wouter";
 import { BASE } from "../api/client";
 import { useJobs } from "../jobs/useJobs";
-import { isOpen } from "../jobs/words";
+import { isActive } from "../jobs/words";
 import { many } from "./words";
 
 interface Props {
@@ -73,7 +73,7 @@ export function Header({ connected, menuOpen, toggleMenu, openPalette, openActiv
 }
 
 function ActivityButton({ open }: { open: () => void }) {
-  const running = useJobs().data?.jobs.filter(isOpen).length ?? 0;
+  const running = useJobs().data?.jobs.filter(isActive).length ?? 0;
   return (
     <Indicator label={running} size={16} disabled={running === 0} offset={4}>
       <ActionIcon

@@ -28,7 +28,7 @@ export const nameOf = (item: Item | undefined, said: Said | null, index: number)
     ? `Chip ${index + 1}, loading`
     : [
         `Chip ${index + 1}`,
-        item.score !== null && `likeness ${item.score.toFixed(2)}`,
+        item.score !== null && `${item.learnt ? "score" : "likeness"} ${item.score.toFixed(2)}`,
         item.folder,
         item.time?.slice(0, 10),
         item.layer,

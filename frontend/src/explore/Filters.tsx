@@ -1,15 +1,30 @@
 /** Which chips may be shown at all, and how results are thinned out. */
-import { Button, Group, MultiSelect, NumberInput, SimpleGrid, Slider, Stack, Text, TextInput } from "@mantine/core";
+import {
+  Button,
+  Group,
+  Input,
+  MultiSelect,
+  NumberInput,
+  SimpleGrid,
+  Slider,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 import type { Schemas } from "../api/client";
+import { useMe } from "../app/who";
 import classes from "./explore.module.css";
-import { type Box, type Change, filtered, type Query, readBox } from "./query";
+import type { Task } from "./labelMap";
+import { type Box, type Change, filtered, NO_FILTERS, type Query, readBox, type Scores, scored } from "./query";
 
 interface FiltersProps {
   query: Query;
   change: Change;
   project: Schemas["ProjectFacts"] | undefined;
+  task: Task | null; // whose labels are shown
+  ranked: "alike" | "likely" | null; // by what, if by anything
 }
 
 const number = new Intl.NumberFormat();
@@ -17,7 +32,7 @@ const number = new Intl.NumberFormat();
 const choices = (counts: Record<string, number>) =>
   Object.entries(counts).map(([value, count]) => ({ value, label: `${value} (${number.format(count)})` }));
 
-export function Filters({ query, change, project }: FiltersProps) {
+export function Filters({ query, change, project, task, ranked }: FiltersProps) {
   const layers = choices(project?.layers ?? {});
   const folders = choices(project?.folders ?? {});
   return (
@@ -47,19 +62,92 @@ export function Filters({ query, change, project }: FiltersProps) {
           />
         )}
         {project?.box && <Place box={query.box} onBox={(box) => change({ box })} />}
+        {task && <Labels task={task} labels={query.labels} onLabels={(labels) => change({ labels })} />}
+        {ranked && <ScoreRange scores={query.scores} by={ranked} onScores={(scores) => change({ scores })} />}
       </SimpleGrid>
-      {query.like.length > 0 && <Thinning query={query} change={change} />}
+      {ranked && <Thinning query={query} change={change} by={ranked} />}
       <Group>
         <Button
           size="compact-sm"
           variant="subtle"
-          disabled={!filtered(query)}
-          onClick={() => change({ dates: "", layers: [], folders: [], box: null })}
+          disabled={!filtered(query) && !scored(query)}
+          onClick={() => change(NO_FILTERS)}
         >
           Clear all filters
         </Button>
       </Group>
     </Stack>
+  );
+}
+
+/** By what was said in the task; who labels, and must not be swayed, by their own answers. */
+function Labels({
+  task,
+  labels,
+  onLabels,
+}: {
+  task: Task;
+  labels: readonly string[];
+  onLabels: (it: string[]) => void;
+}) {
+  const blind = useMe().data?.person.role === "annotator";
+  const words = [
+    { value: "waiting", label: blind ? "Not yet by me" : "Not yet" },
+    { value: "unsure", label: "Unsure" },
+    ...(blind ? [] : [{ value: "disputed", label: "Disputed" }]),
+    ...(task.several ? [{ value: "none", label: "None of them" }] : []),
+  ].filter(({ value }) => !task.classes.includes(value));
+  return (
+    <MultiSelect
+      label={blind ? "What I said" : "Labelled"}
+      placeholder={labels.length ? "" : "Any or none"}
+      data={[...task.classes.map((name) => ({ value: name, label: name })), ...words]}
+      value={labels.filter((name) => [...task.classes, ...words.map(({ value }) => value)].includes(name))}
+      onChange={onLabels}
+      clearable
+    />
+  );
+}
+
+function ScoreRange({
+  scores,
+  by,
+  onScores,
+}: {
+  scores: Scores;
+  by: "alike" | "likely";
+  onScores: (it: Scores) => void;
+}) {
+  const later = useDebouncedCallback(onScores, 400);
+  const [edges, setEdges] = useState<Scores>(scores);
+  useEffect(() => setEdges(scores), [scores]);
+  const wrong = edges[0] !== null && edges[1] !== null && edges[0] > edges[1];
+  const set = (at: 0 | 1, value: number | string) => {
+    const edge = typeof value === "number" ? value : null;
+    const next: Scores = at === 0 ? [edge, edges[1]] : [edges[0], edge];
+    setEdges(next);
+    if (next[0] === null || next[1] === null || next[0] <= next[1]) later(next);
+  };
+  return (
+    <Input.Wrapper
+      labelElement="div"
+      label={by === "alike" ? "Likeness" : "Score (above 0: likely)"}
+      error={wrong && "The lower one comes first."}
+    >
+      <Group gap={6} wrap="nowrap">
+        {([0, 1] as const).map((at) => (
+          <NumberInput
+            key={at}
+            aria-label={at === 0 ? "Lowest score" : "Highest score"}
+            placeholder={at === 0 ? "From" : "To"}
+            step={by === "alike" ? 0.05 : 0.5}
+            decimalScale={3}
+            value={edges[at] ?? ""}
+            onChange={(value) => set(at, value)}
+          />
+        ))}
+      </Group>
+    </Input.Wrapper>
   );
 }
 
@@ -106,7 +194,7 @@ function Place({ box, onBox }: { box: Box | null; onBox: (box: Box | null) => vo
   );
 }
 
-function Thinning({ query, change }: { query: Query; change: Change }) {
+function Thinning({ query, change, by }: { query: Query; change: Change; by: "alike" | "likely" }) {
   const later = useDebouncedCallback((part: Partial<Query>) => change(part, { replace: true }), 250);
   const [diversity, setDiversity] = useState(query.diversity);
   const [alike, setAlike] = useState(query.collapse ?? 1);
@@ -125,7 +213,7 @@ function Thinning({ query, change }: { query: Query; change: Change }) {
           max={1}
           step={0.05}
           value={diversity}
-          label={(value) => (value === 0 ? "Only likeness counts" : `${Math.round(value * 100)} %`)}
+          label={(value) => (value === 0 ? `Only how ${by} counts` : `${Math.round(value * 100)} %`)}
           onChange={(value) => {
             setDiversity(value);
             later({ diversity: value });

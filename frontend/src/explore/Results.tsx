@@ -1,12 +1,16 @@
 /** The grid of results, or of all chips when nothing is searched for. */
 import { Alert, Button, Center, Loader, Stack, Text } from "@mantine/core";
+import { IconArrowUp } from "@tabler/icons-react";
 import { type KeyboardEvent, type MouseEvent, useCallback, useRef, useState } from "react";
+import { Fault } from "../api/client";
+import { count as inWords, sentence } from "../app/words";
 import { classColor } from "../widgets/classColor";
 import { Grid } from "../widgets/Grid";
 import { CAPTION, Card, nameOf } from "./Card";
+import classes from "./explore.module.css";
 import type { List } from "./items";
 import { type LabelMap, saidOf } from "./labelMap";
-import { type Change, filtered, type Query, type Sign, withExample } from "./query";
+import { type Change, filtered, NO_FILTERS, type Query, type Sign, scored, withExample } from "./query";
 import type { Selection } from "./selection";
 
 interface ResultsProps {
@@ -20,6 +24,14 @@ interface ResultsProps {
 export function Results({ query, change, list, selection, labels }: ResultsProps) {
   const [active, setActive] = useState(0);
   const anchor = useRef(0);
+  const frame = useRef<HTMLDivElement>(null);
+  const toTop = () => {
+    list.news?.show();
+    setActive(0);
+    const grid = frame.current?.querySelector<HTMLElement>("[role=grid]");
+    grid?.scrollTo({ top: 0 });
+    grid?.focus({ preventScroll: true }); // the button goes
+  };
 
   const select = async (index: number, range: boolean) => {
     const item = list.at(index);
@@ -68,52 +80,77 @@ export function Results({ query, change, list, selection, labels }: ResultsProps
   const selected = (index: number) => selection.has(list.at(index)?.number ?? -1);
   const said = (index: number) => saidOf(labels, list.at(index)?.number ?? -1);
 
+  const searching = list.hits !== null;
   if (list.error && list.total === 0) return <Trouble error={list.error} retry={list.retry} />;
   if (list.loading)
     return (
       <Center h="100%" mih={200}>
-        <Loader aria-label={query.like.length ? "Searching" : "Loading"} />
+        <Loader aria-label={searching ? "Searching" : "Loading"} />
       </Center>
     );
-  if (list.total === 0) return <Nothing query={query} change={change} />;
+  if (list.total === 0) return <Nothing query={query} change={change} searching={searching} />;
+  const order = list.found?.learnt_from == null ? "most alike first" : "likeliest first";
   return (
-    <Grid
-      total={list.total}
-      size={query.size}
-      caption={CAPTION}
-      label={query.like.length ? "Results, most alike first" : "All chips"}
-      multiselectable
-      active={Math.min(active, list.total - 1)}
-      onActive={setActive}
-      selected={selected}
-      name={(index) => nameOf(list.at(index), said(index), index)}
-      onKey={onKey}
-      onRange={list.look}
-      cell={(index, side) => {
-        const answer = said(index);
-        return (
-          <Card
-            item={list.at(index)}
-            index={index}
-            size={side}
-            selected={selected(index)}
-            said={answer}
-            color={answer?.name && labels ? classColor(labels.task.classes, answer.name) : undefined}
-            onOpen={onOpen}
-            onSelect={onSelect}
-            onExample={onExample}
-          />
-        );
-      }}
-    />
+    <div ref={frame} className={classes.results}>
+      {list.news && <News count={list.news.count} onShow={toTop} />}
+      <Grid
+        total={list.total}
+        size={query.size}
+        caption={CAPTION}
+        label={searching ? `Results, ${order}` : "All chips"}
+        multiselectable
+        active={Math.min(active, list.total - 1)}
+        onActive={setActive}
+        selected={selected}
+        name={(index) => nameOf(list.at(index), said(index), index)}
+        onKey={onKey}
+        onRange={list.look}
+        cell={(index, side) => {
+          const answer = said(index);
+          return (
+            <Card
+              item={list.at(index)}
+              index={index}
+              size={side}
+              selected={selected(index)}
+              said={answer}
+              color={answer?.name && labels ? classColor(labels.task.classes, answer.name) : undefined}
+              onOpen={onOpen}
+              onSelect={onSelect}
+              onExample={onExample}
+            />
+          );
+        }}
+      />
+    </div>
+  );
+}
+
+/** What is seen stays; this is how the newest order comes to the top without scrolling. */
+function News({ count, onShow }: { count: number; onShow: () => void }) {
+  return (
+    <Button
+      className={classes.news}
+      size="compact-sm"
+      radius="xl"
+      leftSection={<IconArrowUp size={15} aria-hidden="true" />}
+      onClick={onShow}
+    >
+      {count > 0 ? `${inWords(count)} new at the top` : "Show the new order"}
+    </Button>
   );
 }
 
 function Trouble({ error, retry }: { error: Error; retry: () => void }) {
   return (
-    <Alert color="red" title={error.message} m="sm">
+    // A conflict is no failure: there is something to do first.
+    <Alert
+      color={error instanceof Fault && error.status === 409 ? "blue" : "red"}
+      title={sentence(error.message)}
+      m="sm"
+    >
       <Stack align="flex-start" gap="xs">
-        {"hint" in error && <Text size="sm">{String(error.hint)}</Text>}
+        {"hint" in error && <Text size="sm">{sentence(String(error.hint))}</Text>}
         <Button size="compact-sm" onClick={retry}>
           Try again
         </Button>
@@ -122,19 +159,19 @@ function Trouble({ error, retry }: { error: Error; retry: () => void }) {
   );
 }
 
-function Nothing({ query, change }: { query: Query; change: Change }) {
-  const narrowed = filtered(query);
+function Nothing({ query, change, searching }: { query: Query; change: Change; searching: boolean }) {
+  const narrowed = filtered(query) || (searching && scored(query));
   return (
     <Center h="100%" mih={200}>
       <Stack align="center" gap="xs" maw={420} ta="center">
         <Text fw={600}>{narrowed ? "No chip passes these filters." : "There are no chips here yet."}</Text>
         {narrowed ? (
-          <Button variant="light" onClick={() => change({ dates: "", layers: [], folders: [], box: null })}>
+          <Button variant="light" onClick={() => change(NO_FILTERS)}>
             Clear all filters
           </Button>
         ) : (
           <Text c="dimmed">
-            {query.like.length
+            {searching
               ? "Chips can be found once they have vectors. See “Encoders”."
               : "Bring pictures in with “Get imagery”; they appear here as they arrive."}
           </Text>

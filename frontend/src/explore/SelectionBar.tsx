@@ -36,7 +36,7 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
   const all = useMutation({ mutationFn: async () => onSelectAll?.() });
   const like = useMutation({
     mutationFn: () => idsOf(selection.numbers.subarray(0, MOST_EXAMPLES)),
-    onSuccess: (ids) => change({ like: ids.map((chip) => ({ chip })) }),
+    onSuccess: (ids) => change({ like: ids.map((chip) => ({ chip })), order: "" }),
   });
   const renew = (task: string) => {
     for (const queryKey of [["task", task], ["labels", task], ["tasks"]]) queries.invalidateQueries({ queryKey });
@@ -65,7 +65,8 @@ export function SelectionBar({ selection, change, onSelectAll }: SelectionBarPro
     onMutate: () => setDone(0),
     onSuccess: (said, { value }) => {
       renew(said.task);
-      change({ task: said.task }, { replace: true }); // so that what was said is seen
+      // So that what was said is seen; but what a model ranks stays that of its task.
+      change((now) => (now.order === "model" ? now : { ...now, task: said.task }), { replace: true });
       if (said.broke) tell(said.broke);
       const refused = whyRefused(said);
       if (refused) tell(new Fault(409, "Refused", refused, ""));

@@ -4,12 +4,13 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { thumbnailOf } from "../api/client";
 import { COLORS, colorAt } from "../widgets/classColor";
+import { BoxExamples } from "./BoxExamples";
 import { COLORINGS, type Coloring, paint, rampCss, span } from "./colors";
 import classes from "./explore.module.css";
 import { idsOf, type List } from "./items";
 import type { LabelMap } from "./labelMap";
 import { type MapData, passingQuery, WHOLE_MAP } from "./mapData";
-import { type Change, type Query, type View } from "./query";
+import type { Change, Query, View } from "./query";
 import type { Selection } from "./selection";
 
 const Scatter = lazy(() => import("../widgets/Scatter"));
@@ -49,9 +50,9 @@ export function useViews({ demo, shown, ...props }: ViewsProps): Partial<Record<
 
 type PartProps = Omit<ViewsProps, "shown" | "demo"> & { map: MapData };
 
-function When({ query, change, list, map }: PartProps) {
+function When({ query, change, list, labels, map }: PartProps) {
   // What passes the other filters: the bars say which dates would show something.
-  const elsewise = useMemo(() => passingQuery(map, { ...query, dates: "" }), [map, query]);
+  const elsewise = useMemo(() => passingQuery(map, { ...query, dates: "" }, labels), [map, query, labels]);
   const front = useMemo(
     () =>
       list.hits
@@ -65,8 +66,11 @@ function When({ query, change, list, map }: PartProps) {
 function Clouds({ query, change, list, selection, labels, map, view }: PartProps & { view: "likeness" | "world" }) {
   const dark = useComputedColorScheme("light") === "dark";
   const coloring = COLORINGS.find((one) => one === query.color) ?? "plain";
-  const { box, dates, layers, folders } = query;
-  const pass = useMemo(() => passingQuery(map, { box, dates, layers, folders }), [map, box, dates, layers, folders]);
+  const { box, dates, layers, folders, labels: said } = query;
+  const pass = useMemo(
+    () => passingQuery(map, { box, dates, layers, folders, labels: said }, labels),
+    [map, box, dates, layers, folders, said, labels],
+  );
   const hits = useMemo(() => scores(list.hits), [list.hits]);
   const { numbers: selected } = selection;
   const painted = useMemo(
@@ -85,7 +89,7 @@ function Clouds({ query, change, list, selection, labels, map, view }: PartProps
       map={map}
       labels={labels}
       coloring={coloring}
-      searched={list.hits !== null}
+      searched={list.hits && (list.found?.learnt_from == null ? "alike" : "likely")}
       selected={selected.length > 0}
       dark={dark}
       onColor={(color) => change({ color }, { replace: true })}
@@ -120,6 +124,7 @@ function Clouds({ query, change, list, selection, labels, map, view }: PartProps
       projection={query.projection}
       onProjection={(projection) => change({ projection }, { replace: true })}
       onBox={(box) => change({ box })}
+      withBox={query.box && pass && <BoxExamples map={map} pass={pass} box={query.box} change={change} />}
       onOpen={open}
       onSelect={select}
       pictures={async (points) => (await idsOf(Uint32Array.from(points))).map((chip) => thumbnailOf(chip, 64))}
@@ -141,7 +146,7 @@ interface LegendProps {
   map: MapData;
   labels: LabelMap | null;
   coloring: Coloring;
-  searched: boolean;
+  searched: "alike" | "likely" | null; // what the scores of what was found say
   selected: boolean; // whether anything is
   dark: boolean;
   onColor: (color: string) => void;
@@ -164,14 +169,17 @@ function Legend({ map, labels, coloring, searched, selected, dark, onColor }: Le
         value={coloring}
         onChange={(value) => onColor(value === "plain" ? "" : (value ?? ""))}
         data={[
-          { value: "plain", label: searched ? "Colour: likeness" : "Colour: none" },
+          {
+            value: "plain",
+            label: searched ? (searched === "alike" ? "Colour: likeness" : "Colour: score") : "Colour: none",
+          },
           ...(labels ? [{ value: "label", label: "Colour: label" }] : []),
           ...(map.layers.length ? [{ value: "layer", label: "Colour: layer" }] : []),
           ...(map.folders.length ? [{ value: "folder", label: "Colour: folder" }] : []),
           ...(map.dated ? [{ value: "date", label: "Colour: date" }] : []),
         ]}
       />
-      {searched && coloring === "plain" && <Ramp dark={dark} from="less" to="more alike" />}
+      {searched && coloring === "plain" && <Ramp dark={dark} from="less" to={`more ${searched}`} />}
       {dates && <Ramp dark={dark} from={day(dates[0])} to={day(dates[1])} />}
       {names.slice(0, COLORS).map((name, at) => (
         <Key key={name} name={name} color={colorAt(at)} />

@@ -19,6 +19,7 @@ export function fakeList(real: readonly Item[], total: number): List {
     look: () => {},
     hits: null,
     found: null,
+    news: null,
     loading: real.length === 0,
     fresh: true,
     error: null,

@@ -2,13 +2,17 @@
 import { keepPreviousData, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { api, get, type Schemas } from "../api/client";
+import type { LabelMap, Task } from "./labelMap";
 import { numbersOf, passingQuery, WHOLE_MAP } from "./mapData";
+import { useFresh } from "./news";
 import { filtered, filterOf, listFilter, type Query } from "./query";
 import { range } from "./selection";
+import { useStill } from "./still";
 
 export interface Item {
   id: string;
   score: number | null;
+  learnt?: boolean; // the score is a model's, and no likeness
   time: string | null;
   layer: string | null;
   folder: string | null;
@@ -23,6 +27,7 @@ export interface List {
   look: (first: number, last: number) => void; // what is in view now
   hits: readonly Item[] | null; // null when nothing was searched for
   found: Found | null;
+  news: { count: number; show: () => void } | null; // chips that belong to the top now, while what is seen stays
   loading: boolean;
   fresh: boolean; // false while what is shown belongs to an earlier query
   error: Error | null;
@@ -35,38 +40,53 @@ export const PAGE = 100;
 type Hit = Omit<Schemas["FoundChip"], "center"> & { center: readonly number[] | null };
 type Found = Omit<Schemas["Found"], "hits"> & { hits: readonly Hit[] };
 
-export function useList(query: Query): List {
-  const searching = query.like.length > 0;
-  const search = useSearch(query, searching);
-  const browse = useBrowse(query, !searching);
+/** Whether the model of the task that is shown ranks. */
+export const byModel = (query: Query, task: Task | null): task is Task => query.order === "model" && task !== null;
+
+export function useList(query: Query, task: Task | null, labels: LabelMap | null): List {
+  const searching = byModel(query, task) || query.like.length > 0;
+  const search = useSearch(query, task, searching);
+  const browse = useBrowse(query, task, labels, !searching);
   return searching ? search : browse;
 }
 
-function useSearch(query: Query, enabled: boolean): List {
+function useSearch(query: Query, task: Task | null, enabled: boolean): List {
+  const model = byModel(query, task);
+  const filter = filterOf(query, task?.id ?? null);
   const body = {
-    positives: [...query.like],
-    negatives: [...query.unlike],
-    filter: filterOf(query),
+    positives: model ? [] : [...query.like],
+    negatives: model ? [] : [...query.unlike],
+    task: model ? task.id : null,
+    wanted: model && task.classes.includes(query.wanted) ? query.wanted : null,
+    filter,
+    scores: [...query.scores] as [number | null, number | null],
     k: query.most,
     diversity: query.diversity,
     collapse: query.collapse,
     encoder: null,
   };
+  const followed = model || filter.said ? (task?.id ?? "") : ""; // the task whose labels change the answer
+  useFresh("search", followed);
   const answer = useQuery({
-    queryKey: ["search", body],
+    queryKey: ["search", followed, body],
     queryFn: ({ signal }) => get(api.POST("/api/v1/search", { body, signal })),
     enabled,
     placeholderData: keepPreviousData,
     staleTime: 60_000,
   });
-  const hits = useMemo(() => (answer.data?.hits ?? []).map(itemOfHit), [answer.data]);
+  const hits = useMemo(() => {
+    const learnt = answer.data?.learnt_from != null;
+    return (answer.data?.hits ?? []).map((hit) => itemOfHit(hit, learnt));
+  }, [answer.data]);
+  const { shown, look, news } = useStill(answer.isPlaceholderData ? null : JSON.stringify(body), hits);
   return {
-    total: hits.length,
-    at: (index) => hits[index],
-    numbers: async (first, last) => Uint32Array.from(hits.slice(first, last), ({ number }) => number).sort(),
-    look: () => {},
+    total: shown.length,
+    at: (index) => shown[index],
+    numbers: async (first, last) => Uint32Array.from(shown.slice(first, last), ({ number }) => number).sort(),
+    look,
     hits,
     found: answer.data ?? null,
+    news,
     loading: answer.isPending,
     fresh: !answer.isPlaceholderData,
     error: answer.error,
@@ -74,9 +94,9 @@ function useSearch(query: Query, enabled: boolean): List {
   };
 }
 
-function useBrowse(query: Query, enabled: boolean): List {
+function useBrowse(query: Query, task: Task | null, labels: LabelMap | null, enabled: boolean): List {
   const queries = useQueryClient();
-  const filter = listFilter(query);
+  const filter = listFilter(query, task?.id ?? null);
   const [inView, setInView] = useState<[number, number]>([0, 1]);
   const pages = [];
   for (let page = Math.floor(inView[0] / PAGE); page * PAGE < Math.max(inView[1], 1); page++) pages.push(page);
@@ -92,7 +112,7 @@ function useBrowse(query: Query, enabled: boolean): List {
   const numbers = async (from: number, to: number) => {
     if (!filtered(query)) return range(from, Math.min(to, first.data?.total ?? 0));
     const map = await queries.fetchQuery(WHOLE_MAP);
-    return numbersOf(passingQuery(map, query) ?? new Uint8Array(map.chips).fill(1)).slice(from, to);
+    return numbersOf(passingQuery(map, query, labels) ?? new Uint8Array(map.chips).fill(1)).slice(from, to);
   };
   const look = useCallback((from: number, to: number) => setInView([from, to]), []);
   return {
@@ -102,6 +122,7 @@ function useBrowse(query: Query, enabled: boolean): List {
     look,
     hits: null,
     found: null,
+    news: null,
     loading: first.isPending,
     fresh: !first.isPlaceholderData,
     error: first.error ?? answers.find((answer) => answer.error)?.error ?? null,
@@ -130,9 +151,10 @@ export async function idsOf(numbers: Uint32Array): Promise<string[]> {
   return ids;
 }
 
-const itemOfHit = ({ chip, score, time, layer, center, number }: Hit): Item => ({
+const itemOfHit = ({ chip, score, time, layer, center, number }: Hit, learnt: boolean): Item => ({
   id: chip,
   score,
+  learnt,
   time,
   layer,
   folder: null,

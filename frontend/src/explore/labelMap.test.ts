@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type LabelMap, saidOf, shownTask } from "./labelMap";
+import { type LabelMap, saidAmong, saidOf, shownTask } from "./labelMap";
 
 const task = { id: "t", question: "?", classes: ["smoke", "clear"] } as LabelMap["task"];
 const labels: LabelMap = {
@@ -27,4 +27,14 @@ it("shows the labels of the newest task unless another is named, or none", () =>
   expect(shownTask(tasks, "old")?.id).toBe("old");
   expect(shownTask(tasks, "none")).toBeNull();
   expect(shownTask([], "")).toBeNull();
+});
+
+it("filters by what was said as the server does", () => {
+  const passing = (...wanted: string[]) => [0, 1, 2, 3, 4, 99].filter(saidAmong(labels, wanted));
+  expect(passing("clear")).toEqual([0, 1]);
+  expect(passing("smoke", "unsure")).toEqual([1, 3]);
+  expect(passing("none")).toEqual([2]);
+  expect(passing("waiting")).toEqual([4, 99]);
+  const called = { ...labels, task: { ...task, classes: ["none", "waiting"] }, answers: [["none"], ["waiting"], []] };
+  expect([0, 1, 2, 3, 4].filter(saidAmong(called, ["none", "waiting"]))).toEqual([0]); // a class of such a name
 });

@@ -15,10 +15,11 @@ export interface LabelMap {
 }
 
 export const NOTHING = 65_535;
+const [UNSURE, DISPUTED] = [65_534, 65_532];
 export const WORDS: Record<number, string> = {
-  65534: "Unsure",
+  [UNSURE]: "Unsure",
   65533: "Skipped",
-  65532: "Disputed",
+  [DISPUTED]: "Disputed",
   65531: "Answered",
 };
 const PAUSE = 3000; // milliseconds between two looks at what colleagues say meanwhile
@@ -36,6 +37,19 @@ export function saidOf(labels: LabelMap | null, number: number): Said | null {
   const answer = labels.answers[code];
   const text = answer ? answer.join(", ") || "None of them" : (WORDS[code] ?? "");
   return { text, name: answer?.[0], mine: labels.mine[number] === 1 };
+}
+
+/** Whether what was said of a chip is among the wanted, as the server decides it: a class of such a name comes first. */
+export function saidAmong(labels: LabelMap, wanted: readonly string[]): (number: number) => boolean {
+  const word = (name: string) => wanted.includes(name) && !labels.task.classes.includes(name);
+  const known = labels.answers.map((names) =>
+    names.length ? names.some((name) => wanted.includes(name)) : word("none"),
+  );
+  const [unsure, disputed, waiting] = [word("unsure"), word("disputed"), word("waiting")];
+  return (number) => {
+    const code = labels.said[number] ?? NOTHING;
+    return known[code] ?? (code === UNSURE ? unsure : code === DISPUTED ? disputed : waiting);
+  };
 }
 
 /** The task whose labels are shown: the one that the address names, else the newest; null for none. */

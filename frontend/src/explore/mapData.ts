@@ -1,6 +1,7 @@
 /** All chips as arrays, for the views of everything at once: one binary answer, read without parsing. */
 import { BASE, faultOf } from "../api/client";
-import { filtered, type Query } from "./query";
+import { type LabelMap, saidAmong } from "./labelMap";
+import { type Filtering, filtered } from "./query";
 
 export interface MapData {
   chips: number;
@@ -106,11 +107,16 @@ function holds([west = 0, south = 0, east = 0, north = 0]: readonly number[], lo
   return west <= east ? lon >= west && lon <= east : lon >= west || lon <= east;
 }
 
-/** As `passing`, by what the address says; null: all pass. */
-export function passingQuery(map: MapData, query: Pick<Query, "box" | "dates" | "layers" | "folders">) {
+/** As `passing`, by what the address says, and by what was said in the task that is shown; null: all pass. */
+export function passingQuery(map: MapData, query: Filtering, labels: LabelMap | null) {
   if (!filtered(query)) return null;
   const [start, end] = instants(query.dates);
-  return passing(map, { ...query, start, end });
+  const result = passing(map, { ...query, start, end });
+  if (labels && query.labels.length > 0) {
+    const said = saidAmong(labels, query.labels);
+    for (let chip = 0; chip < result.length; chip++) if (result[chip] && !said(chip)) result[chip] = 0;
+  }
+  return result;
 }
 
 /** The numbers of the chips that pass, ascending. */

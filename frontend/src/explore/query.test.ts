@@ -13,12 +13,16 @@ describe("the address", () => {
       dates: "2020-08/2021-01",
       layers: ["Terra, true & colour"],
       folders: ["forest", "river"],
+      labels: ["island, or reef", "waiting"],
+      scores: [-0.5, null],
       diversity: 0.3,
       collapse: 0.95,
       most: 2000,
       views: ["likeness", "time"],
       color: "layer",
       task: "t1",
+      order: "model",
+      wanted: "island, or reef",
       projection: "3413",
       size: 96,
       chip: "c",
@@ -30,8 +34,18 @@ describe("the address", () => {
   it("is empty for what is usual", () => expect(write(read(new URLSearchParams())).toString()).toBe(""));
 
   it("leaves out what makes no sense", () => {
-    const query = read(new URLSearchParams("like=x&like=picture:12&box=1,2,3&diversity=much&size=9999&views=moon"));
-    expect(query).toMatchObject({ like: [], box: null, diversity: 0, size: 320, views: [] });
+    const query = read(
+      new URLSearchParams("like=x&like=picture:12&box=1,2,3&diversity=much&size=9999&views=moon&scores=2,1&order=x"),
+    );
+    expect(query).toMatchObject({
+      like: [],
+      box: null,
+      diversity: 0,
+      size: 320,
+      views: [],
+      scores: [null, null],
+      order: "",
+    });
   });
 });
 
@@ -50,5 +64,8 @@ describe("examples", () => {
     const unlike = withExample(like, "unlike", chip);
     expect(unlike).toMatchObject({ like: [], unlike: [chip] });
     expect(withoutExample(unlike, chip).unlike).toEqual([]);
+  });
+  it("take the place of a task's model", () => {
+    expect(withExample({ ...empty, order: "model" }, "like", chip).order).toBe("");
   });
 });

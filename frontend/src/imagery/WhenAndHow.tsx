@@ -49,11 +49,13 @@ export function When({ order, change }: Props) {
 }
 
 export function How({ order, change }: Props) {
-  const [open, { toggle }] = useDisclosure(order.zoom !== null || order.chipSize !== null);
+  const [open, { toggle }] = useDisclosure(
+    order.zoom !== null || order.chipSize !== null || !!order.clouds || !!order.mask || order.edge !== "touch",
+  );
   return (
     <Stack gap="sm">
       <Button variant="subtle" size="xs" onClick={toggle} aria-expanded={open} style={{ alignSelf: "flex-start" }}>
-        {open ? "Fewer options" : "Resolution and size of the chips"}
+        {open ? "Fewer options" : "Resolution, chip size, gaps and clouds"}
       </Button>
       <Collapse expanded={open}>
         <Group align="flex-start" gap="sm">
@@ -86,9 +88,78 @@ export function How({ order, change }: Props) {
             max={100}
             w={180}
           />
+          <Select
+            label="At the border"
+            description="Of the place."
+            data={[
+              { value: "touch", label: "Chips that touch it" },
+              { value: "within", label: "Only those inside" },
+            ]}
+            value={order.edge}
+            onChange={(edge) => change({ edge: edge === "within" ? "within" : "touch" })}
+            allowDeselect={false}
+            w={190}
+          />
+          <Helper
+            label="Mask of gaps"
+            description="Else black counts as no data."
+            words="no data"
+            order={order}
+            value={order.mask}
+            choose={(mask) => change({ mask })}
+          />
+          <Helper
+            label="Cloud layer"
+            description="Its share is kept with each chip."
+            words="cloud fraction"
+            order={order}
+            value={order.clouds}
+            choose={(clouds) => change({ clouds })}
+          />
+          <NumberInput
+            label="Most cloud, %"
+            description="Cloudier chips are left out."
+            value={Math.round(order.maxClouds * 100)}
+            onChange={(value) => change({ maxClouds: Math.min(100, Math.max(0, Number(value))) / 100 })}
+            disabled={!order.clouds}
+            min={0}
+            max={100}
+            w={180}
+          />
         </Group>
       </Collapse>
     </Stack>
+  );
+}
+
+interface HelperProps {
+  label: string;
+  description: string;
+  words: string; // that all such layers have in their names
+  order: Order;
+  value: string;
+  choose: (layer: string) => void;
+}
+
+/** A layer that says something of the pictures of another: where there is no data, or how cloudy it is. */
+function Helper({ label, description, words, order, value, choose }: HelperProps) {
+  const layers = useQuery({
+    queryKey: ["layers", words, order.crs],
+    queryFn: () => get(api.GET("/api/v1/layers", { params: { query: { words, crs: order.crs, limit: 40 } } })),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const found = layers.data?.layers.map(({ id, title }) => ({ value: id, label: title || id })) ?? [];
+  const known = !value || found.some((layer) => layer.value === value);
+  return (
+    <Select
+      label={label}
+      description={description}
+      data={[{ value: "", label: "None" }, ...found, ...(known ? [] : [{ value, label: value }])]}
+      value={value}
+      onChange={(layer) => choose(layer ?? "")}
+      allowDeselect={false}
+      w={280}
+    />
   );
 }
 

@@ -5,7 +5,7 @@ const read = (text: string) => readOrder(new URLSearchParams(text));
 
 test("an address holds the whole order", () => {
   const text =
-    "place=-10%2C+30%2C+10%2C+45&layers=A%2CB&from=2020-08-16&to=2020-08-22&every=2&crs=EPSG%3A3413&zoom=5&size=256&stride=128&valid=0.8";
+    "place=-10%2C+30%2C+10%2C+45&layers=A%2CB&from=2020-08-16&to=2020-08-22&every=2&crs=EPSG%3A3413&zoom=5&size=256&stride=128&valid=0.8&mask=M&clouds=C&cloudy=0.6&edge=within";
   expect(writeOrder(read(text)).toString()).toBe(text);
 });
 test("an empty address is an empty order", () => {
@@ -24,6 +24,11 @@ test("the fields of a download", () =>
     chip_size: 256,
     min_valid: 0.5,
   }));
+test("clouds, gaps and borders are told only where they are chosen", () => {
+  const order = parametersOf(read("place=0,0,1,1&layers=A&mask=M&clouds=C&cloudy=0.6&edge=within"));
+  expect(order).toMatchObject({ mask: "M", clouds: "C", max_clouds: 0.6, edge: "within" });
+  expect(parametersOf(read("place=0,0,1,1&layers=A&cloudy=0.6"))).not.toHaveProperty("max_clouds");
+});
 const LINK = "https://worldview.earthdata.nasa.gov/?v=0,0,1,1";
 test("a link to Worldview brings layers, days and projection itself", () =>
   expect(parametersOf(read(`place=${LINK}&crs=EPSG:3413`))).toEqual({ worldview: LINK, min_valid: 0.5 }));

@@ -14,6 +14,10 @@ export interface Order {
   chipSize: number | null;
   stride: number | null;
   minValid: number;
+  mask: string; // a layer that says where there is no data, or empty
+  clouds: string; // a layer of the cloud fraction, or empty
+  maxClouds: number; // counts with such a layer
+  edge: "touch" | "within";
 }
 
 const CRSES: readonly string[] = ["EPSG:4326", "EPSG:3413", "EPSG:3031"];
@@ -39,6 +43,10 @@ export function readOrder(params: URLSearchParams): Order {
     chipSize: numberIn(params, "size"),
     stride: numberIn(params, "stride"),
     minValid: numberIn(params, "valid") ?? 0.5,
+    mask: params.get("mask") ?? "",
+    clouds: params.get("clouds") ?? "",
+    maxClouds: Math.min(1, Math.max(0, numberIn(params, "cloudy") ?? 1)),
+    edge: params.get("edge") === "within" ? "within" : "touch",
   };
 }
 
@@ -56,6 +64,10 @@ export function writeOrder(order: Order): URLSearchParams {
     size: order.chipSize,
     stride: order.stride,
     valid: order.minValid === 0.5 ? null : order.minValid,
+    mask: order.mask,
+    clouds: order.clouds,
+    cloudy: order.clouds && order.maxClouds < 1 ? order.maxClouds : null,
+    edge: order.edge === "touch" ? null : order.edge,
   };
   const said = Object.entries(all).flatMap(([name, value]) =>
     value === null || value === "" ? [] : [[name, String(value)] as [string, string]],
@@ -71,6 +83,9 @@ export function parametersOf(order: Order): Record<string, unknown> | null {
     ...(order.chipSize !== null && { chip_size: order.chipSize }),
     ...(order.chipSize !== null && order.stride !== null && { stride: order.stride }),
     min_valid: order.minValid,
+    ...(order.mask && { mask: order.mask }),
+    ...(order.clouds && { clouds: order.clouds, max_clouds: order.maxClouds }),
+    ...(order.edge !== "touch" && { edge: order.edge }),
   };
   const layers = order.layers.length ? { layers: order.layers } : {};
   const dates = datesOf(order);

@@ -12,7 +12,7 @@ interface Props {
   outlook: Schemas["SearchOutlook"];
 }
 
-export function Check({ task, outlook: { audit, price, wanted } }: Props) {
+export function Check({ task, outlook: { audit, left, price, wanted } }: Props) {
   const going = audit !== null && !audit.complete;
   return (
     <Paper withBorder p="md" component="section" aria-label="Certified check">
@@ -24,6 +24,14 @@ export function Check({ task, outlook: { audit, price, wanted } }: Props) {
           Answers chosen by the model cannot tell how much was missed. A check draws chips at random, and its answers
           prove a figure.
         </Text>
+        {left && (
+          <div>
+            <Text fw={500}>
+              Before a check: {count(left.low)} to {count(left.high)} of {wanted} may be left
+            </Text>
+            <Text size="sm">{left.sentence}</Text>
+          </div>
+        )}
         {audit && <Proof task={task} audit={audit} wanted={wanted} />}
         {!going && <Begin task={task} wanted={wanted} price={price} again={audit !== null} />}
       </Stack>

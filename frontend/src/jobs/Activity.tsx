@@ -3,7 +3,7 @@ import { Drawer, Stack, Text, Title } from "@mantine/core";
 import { Empty, Failed, Loading } from "../app/Notice";
 import { JobRow } from "./JobRow";
 import { useJobs } from "./useJobs";
-import { isOpen } from "./words";
+import { isActive, isOpen } from "./words";
 
 export default function Activity({ opened, close }: { opened: boolean; close: () => void }) {
   const jobs = useJobs();
@@ -31,9 +31,11 @@ export default function Activity({ opened, close }: { opened: boolean; close: ()
           {open.map((job) => (
             <JobRow key={job.id} job={job} />
           ))}
-          <Text size="sm" c="dimmed">
-            You may close this page: the server goes on.
-          </Text>
+          {open.some(isActive) && (
+            <Text size="sm" c="dimmed">
+              You may close this page: the server goes on.
+            </Text>
+          )}
         </Stack>
       )}
       {ended.length > 0 && (

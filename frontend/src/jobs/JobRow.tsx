@@ -1,14 +1,24 @@
-/** One job: what it is, how far, what went wrong, and what can be done about it. */
-import { ActionIcon, Badge, Button, Group, Paper, Progress, Stack, Text } from "@mantine/core";
-import { IconDownload, IconX } from "@tabler/icons-react";
+/** One job: what it is, how far, what went wrong, what it said, and what can be done about it. */
+import { Badge, Button, Collapse, Group, Paper, Progress, Stack, Text } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconDownload } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { BASE } from "../api/client";
 import { useMay } from "../app/who";
 import { momentOf, percent, sentence } from "../app/words";
-import { useCancelJob, useStartJob } from "./useJobs";
+import { JobActions } from "./JobActions";
+import { JobLog } from "./JobLog";
+import { useJobChange, useStartJob } from "./useJobs";
 import { isOpen, type Job, nameOf, restOf, shareOf, standing } from "./words";
 
-const COLOURS = { waiting: "gray", running: "sea", done: "green", failed: "red", cancelled: "gray" } as const;
+const COLOURS = {
+  waiting: "gray",
+  running: "sea",
+  done: "green",
+  failed: "red",
+  cancelled: "gray",
+  paused: "gray",
+} as const;
 
 /** The clock, once a second while somebody looks at something that runs. */
 function useNow(runs: boolean): number {
@@ -24,6 +34,9 @@ function useNow(runs: boolean): number {
 export function JobRow({ job }: { job: Job }) {
   const curator = useMay("curator");
   const now = useNow(job.state === "running");
+  const change = useJobChange();
+  const [logged, { toggle }] = useDisclosure();
+  const stopping = change.isSuccess && change.variables.to !== "resume" && job.state === "running";
   const share = shareOf(job);
   const state = job.state ?? "waiting";
   return (
@@ -37,45 +50,37 @@ export function JobRow({ job }: { job: Job }) {
             <Badge color={COLOURS[state]} variant="light" tt="none">
               {state === "running" && share !== null ? percent(share) : state}
             </Badge>
-            {isOpen(job) && curator && <Cancel job={job} />}
+            {isOpen(job) && curator && <JobActions job={job} change={change} />}
           </Group>
         </Group>
         {isOpen(job) && (
           <Progress
-            value={share === null ? 100 : share * 100}
+            value={share === null ? (state === "paused" ? 0 : 100) : share * 100}
             animated={share === null && state === "running"}
-            striped={share === null}
+            striped={share === null && state !== "paused"}
             aria-label={`${nameOf(job.kind)}, progress`}
           />
         )}
         <Text size="sm" c={state === "failed" ? "red" : "dimmed"}>
-          {standing(job, now)}
+          {stopping ? "It stops in a moment." : standing(job, now)}
         </Text>
         {job.hint && <Text size="sm">{sentence(job.hint)}</Text>}
         <Group justify="space-between" gap="xs">
           <Text size="xs" c="dimmed">
             {momentOf(job.finished ?? job.started ?? job.created)}
           </Text>
-          <Next job={job} />
+          <Group gap={4}>
+            {curator && (
+              <Button size="compact-sm" variant="subtle" color="gray" onClick={toggle} aria-expanded={logged}>
+                Log
+              </Button>
+            )}
+            <Next job={job} />
+          </Group>
         </Group>
+        <Collapse expanded={logged}>{logged && <JobLog job={job.id} />}</Collapse>
       </Stack>
     </Paper>
-  );
-}
-
-function Cancel({ job }: { job: Job }) {
-  const cancel = useCancelJob();
-  return (
-    <ActionIcon
-      variant="subtle"
-      color="gray"
-      aria-label={`Cancel: ${nameOf(job.kind)}`}
-      title="Cancel"
-      loading={cancel.isPending}
-      onClick={() => cancel.mutate(job.id)}
-    >
-      <IconX size={18} aria-hidden />
-    </ActionIcon>
   );
 }
 

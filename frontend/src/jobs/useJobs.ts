@@ -1,4 +1,4 @@
-/** The jobs of the project: the newest, live; and how one is begun and called off. */
+/** The jobs of the project: the newest, live; and how one is begun, paused and called off. */
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
@@ -6,7 +6,7 @@ import { api, get } from "../api/client";
 import { type Message, useLive } from "../api/live";
 import { send } from "../app/ask";
 import { newId } from "../app/ids";
-import { isOpen, type Job, nameOf } from "./words";
+import { isActive, type Job, nameOf } from "./words";
 
 const LOOK_MS = 15_000; // the WebSocket tells sooner; this is for when it is not there
 
@@ -14,7 +14,7 @@ export function useJobs(limit = 30) {
   return useQuery({
     queryKey: ["jobs", limit],
     queryFn: () => get(api.GET("/api/v1/jobs", { params: { query: { limit } } })),
-    refetchInterval: ({ state }) => (state.data?.jobs.some(isOpen) ? LOOK_MS : false),
+    refetchInterval: ({ state }) => (state.data?.jobs.some(isActive) ? LOOK_MS : false),
   });
 }
 
@@ -24,16 +24,16 @@ export const useJob = (id: string | null) =>
     queryKey: ["jobs", "one", id],
     queryFn: () => get(api.GET("/api/v1/jobs/{job}", { params: { path: { job: id as string } } })),
     enabled: id !== null,
-    refetchInterval: ({ state }) => (state.data && isOpen(state.data) ? LOOK_MS : false),
+    refetchInterval: ({ state }) => (state.data && isActive(state.data) ? LOOK_MS : false),
   });
 
-/** Whatever a job that has ended may have changed is looked at again. */
+/** Whatever a job that has ended or was paused may have changed is looked at again. */
 export function useJobNews() {
   const queries = useQueryClient();
   useLive(
     useCallback(
       (message: Message) => {
-        if (message.type !== "job" || isOpen(message.job as Job)) return;
+        if (message.type !== "job" || isActive(message.job as Job)) return;
         for (const key of ["project", "chips", "map", "encoders", "datasets", "tasks"])
           queries.invalidateQueries({ queryKey: [key] });
       },
@@ -59,10 +59,16 @@ export function useStartJob(told = true) {
   });
 }
 
-export function useCancelJob() {
+interface JobChange {
+  job: string;
+  to: "pause" | "resume" | "cancel";
+}
+
+/** Pause a job, let it go on, or call it off. One that runs hears of it in a moment. */
+export function useJobChange() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (job: string) => get(api.POST("/api/v1/jobs/{job}/cancel", { params: { path: { job } } })),
+    mutationFn: ({ job, to }: JobChange) => send<Job>("POST", `api/v1/jobs/${job}/${to}`, {}),
     onSuccess: () => queries.invalidateQueries({ queryKey: ["jobs"] }),
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Job, nameOf, restOf, secondsLeft, shareOf, standing } from "./words";
+import { isActive, isOpen, type Job, nameOf, restOf, secondsLeft, shareOf, standing } from "./words";
 
 const START = Date.parse("2026-11-21T10:00:00Z");
 const job = (change: Partial<Job>): Job =>
@@ -23,6 +23,15 @@ test("too early to tell is not told", () => {
   expect(secondsLeft(job({ done: 50 }), START + 60_000)).toBeNull();
 });
 test("more than all is all", () => expect(shareOf({ done: 12, total: 10 })).toBe(1));
+test("what is paused has not ended, and nobody works on it", () => {
+  expect([isOpen(job({ state: "paused" })), isActive(job({ state: "paused" }))]).toEqual([true, false]);
+  expect([isOpen(job({ state: "running" })), isActive(job({ state: "running" }))]).toEqual([true, true]);
+  expect([isOpen(job({ state: "done" })), isActive(job({ state: "done" }))]).toEqual([false, false]);
+});
+test("a pause says whether what was done counts", () => {
+  expect(standing(job({ state: "paused" }), START)).toBe("Paused. What is done is kept.");
+  expect(standing(job({ state: "paused", kind: "export" }), START)).toBe("Paused. It begins anew when it goes on.");
+});
 test("a failure is told in the server's words", () =>
   expect(standing(job({ state: "failed", error: "the disk is full" }), START)).toBe("The disk is full."));
 test("what runs says how far it is", () => {

@@ -17,7 +17,13 @@ const NAMES: Readonly<Record<string, string>> = {
 
 export const nameOf = (kind: string): string => NAMES[kind] ?? kind.charAt(0).toUpperCase() + kind.slice(1);
 
-export const isOpen = (job: Pick<Job, "state">): boolean => job.state === "waiting" || job.state === "running";
+/** Whether a server works on it, or will as soon as it can. */
+export const isActive = (job: Pick<Job, "state">): boolean => job.state === "waiting" || job.state === "running";
+
+/** Whether it has not ended. */
+export const isOpen = (job: Pick<Job, "state">): boolean => isActive(job) || job.state === "paused";
+
+const BEGINS_ANEW: readonly string[] = ["export", "finetune", "layout"];
 
 /** 0 to 1, or null while nobody knows how much there is. */
 export const shareOf = (job: Pick<Job, "done" | "total">): number | null =>
@@ -46,6 +52,10 @@ export function standing(job: Job, now: number): string {
           : "Begun";
       return left === null ? done : `${done}, about ${duration(left)} left`;
     }
+    case "paused":
+      return BEGINS_ANEW.includes(job.kind)
+        ? "Paused. It begins anew when it goes on."
+        : "Paused. What is done is kept.";
     case "done":
       return `Done${outcome(job)}`;
     case "cancelled":

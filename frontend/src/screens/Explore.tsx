@@ -19,12 +19,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, get } from "../api/client";
 import { copied } from "../app/copy";
+import { many } from "../app/words";
 import { ChipDrawer } from "../explore/ChipDrawer";
 import { useDemo } from "../explore/demo";
 import classes from "../explore/explore.module.css";
 import { Filters } from "../explore/Filters";
-import { type List, useList } from "../explore/items";
-import { shownTask, useLabels, useTasks } from "../explore/labelMap";
+import { byModel, type List, useList } from "../explore/items";
+import { shownTask, type Task, useLabels, useTasks } from "../explore/labelMap";
 import { type Change, filtered, type Query, SIZES, useExplore, VIEWS, type View } from "../explore/query";
 import { Results } from "../explore/Results";
 import { SelectionBar } from "../explore/SelectionBar";
@@ -36,8 +37,11 @@ const NAMES: Record<View, string> = { likeness: "Likeness", world: "Map", time: 
 
 export default function Explore() {
   const [query, change] = useExplore();
-  const real = useList(query);
   const demo = useDemo();
+  const tasks = useTasks();
+  const task = demo ? null : shownTask(tasks, query.task);
+  const labels = useLabels(task);
+  const real = useList(query, task, labels);
   const list = demo?.list ?? real;
   const selection = useSelection();
   const project = useQuery({ queryKey: ["project"], queryFn: () => get(api.GET("/api/v1/project")) });
@@ -45,9 +49,6 @@ export default function Explore() {
   const narrow = useMediaQuery("(max-width: 62em)") ?? false;
   const [single, setSingle] = useState<View | "grid">("grid"); // the one view that a narrow screen shows
   const shown = narrow ? VIEWS.filter((view) => view === single) : query.views;
-  const tasks = useTasks();
-  const task = demo ? null : shownTask(tasks, query.task);
-  const labels = useLabels(task);
   const views = useViews({ query, change, list, selection, labels, demo: demo?.map ?? null, shown });
   const results = <Results query={query} change={change} list={list} selection={selection} labels={labels} />;
   const all = async () => selection.set(await list.numbers(0, list.total));
@@ -76,13 +77,14 @@ export default function Explore() {
             aria-label="Labels shown on the chips"
             allowDeselect={false}
             value={task?.id ?? "none"}
-            onChange={(value) => change({ task: value ?? "" }, { replace: true })}
+            onChange={(value) => change({ task: value ?? "", wanted: "", labels: [] }, { replace: true })}
             data={[
               ...tasks.map(({ task }) => ({ value: task.id, label: `Labels: ${task.question}` })),
               { value: "none", label: "Labels: none" },
             ]}
           />
         )}
+        {task && <ModelOrder task={task} query={query} change={change} />}
         <Group gap="sm" ml="auto">
           {narrow ? null : <ViewToggles query={query} change={change} />}
           <Density query={query} change={change} />
@@ -90,7 +92,13 @@ export default function Explore() {
         </Group>
       </Group>
       <Collapse expanded={filters}>
-        <Filters query={query} change={change} project={project.data} />
+        <Filters
+          query={query}
+          change={change}
+          project={project.data}
+          task={task}
+          ranked={byModel(query, task) ? "likely" : query.like.length > 0 ? "alike" : null}
+        />
       </Collapse>
       {narrow ? (
         <>
@@ -133,15 +141,47 @@ function Count({ list, query }: { list: List; query: Query }) {
   const found = list.found;
   const text = list.loading
     ? "…"
-    : found
-      ? `${number.format(list.total)} most alike of ${number.format(found.searched)} chips`
-      : `${number.format(list.total)} chips${filtered(query) ? " pass the filters" : ""}`;
+    : list.error && list.total === 0
+      ? ""
+      : found
+        ? `${number.format(found.hits.length)} ${found.learnt_from === null ? "most alike" : "likeliest"} of ${number.format(found.searched)} chips`
+        : `${number.format(list.total)} chips${filtered(query) ? " pass the filters" : ""}`;
   const waiting = found?.waiting ? `, ${number.format(found.waiting)} have no vector yet` : "";
+  const learnt = found?.learnt_from == null ? "" : `, by ${many(found.learnt_from, "labelled chip")}`;
   return (
     <Text size="sm" role="status" style={{ opacity: list.fresh ? 1 : 0.6 }}>
       {text}
+      {learnt}
       {waiting}
     </Text>
+  );
+}
+
+/** Whether the model of the task ranks the chips, and for which of its classes. */
+function ModelOrder({ task, query, change }: { task: Task; query: Query; change: Change }) {
+  const on = query.order === "model";
+  const models = task.classes.length > 2 || task.several; // of two classes the other one is what is left
+  return (
+    <>
+      <Tooltip label="The likeliest first, by what people labelled so far; it follows every new label">
+        <Chip size="xs" checked={on} onChange={(checked) => change({ order: checked ? "model" : "" })}>
+          Rank by its model
+        </Chip>
+      </Tooltip>
+      {on && models && (
+        <Select
+          size="xs"
+          w={150}
+          aria-label="Class that is looked for"
+          allowDeselect={false}
+          value={task.classes.includes(query.wanted) ? query.wanted : (task.classes[0] ?? null)}
+          onChange={(wanted: string | null) =>
+            change({ wanted: wanted === task.classes[0] ? "" : (wanted ?? "") }, { replace: true })
+          }
+          data={task.classes}
+        />
+      )}
+    </>
   );
 }
 

@@ -9,6 +9,7 @@ import { useMay } from "../app/who";
 import { Advice } from "../insights/Advice";
 import { Check } from "../insights/Check";
 import { Found } from "../insights/Found";
+import { Learning } from "../insights/Learning";
 import { People } from "../insights/People";
 import { Where } from "../insights/Where";
 import { NoTask } from "../label/NoTask";
@@ -75,6 +76,7 @@ export default function Insights() {
               <Check task={task} outlook={outlook.data} />
             </div>
           </SimpleGrid>
+          <Learning task={task} classes={classes} wanted={outlook.data.wanted} />
           <Where task={task} classes={classes} wanted={outlook.data.wanted} />
         </>
       )}

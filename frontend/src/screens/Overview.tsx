@@ -11,7 +11,7 @@ import { JobRow } from "../jobs/JobRow";
 import { NextStep } from "../jobs/NextStep";
 import { nextStep } from "../jobs/next";
 import { useJobs } from "../jobs/useJobs";
-import { isOpen } from "../jobs/words";
+import { isActive, isOpen } from "../jobs/words";
 import styles from "./Overview.module.css";
 
 type Facts = Schemas["ProjectFacts"];
@@ -36,7 +36,7 @@ export default function Overview() {
     chips: facts.chips,
     vectors: facts.vectors,
     tasks: tasks.data.tasks.map(({ task, counts }) => ({ id: task.id, question: task.question, ...counts })),
-    open: jobs.data?.jobs.filter(isOpen).map(({ kind }) => kind) ?? [],
+    open: jobs.data?.jobs.filter(isActive).map(({ kind }) => kind) ?? [],
   });
   const open = jobs.data?.jobs.filter(isOpen) ?? [];
   return (

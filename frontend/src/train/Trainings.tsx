@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Failed, Loading } from "../app/Notice";
 import { useMay } from "../app/who";
 import { momentOf, percent, sentence } from "../app/words";
-import { useCancelJob, useJob, useJobs, useStartJob } from "../jobs/useJobs";
+import { useJob, useJobChange, useJobs, useStartJob } from "../jobs/useJobs";
 import { isOpen, type Job, nameOf, shareOf, standing } from "../jobs/words";
 import { ClassifierReport } from "./ClassifierReport";
 import { CourseView } from "./CourseView";
@@ -47,12 +47,15 @@ export function Trainings({ encoders, chips }: { encoders: readonly Encoder[]; c
 
 function Running({ id }: { id: string }) {
   const { data: job, error } = useJob(id);
-  const cancel = useCancelJob();
+  const change = useJobChange();
   const curator = useMay("curator");
   if (error) return <Failed error={error} />;
   if (!job) return <Loading what="Loading the training" />;
   const done = shareOf(job);
   const { course } = (job.result ?? {}) as TrainResult;
+  const paused = job.state === "paused";
+  const asked =
+    change.isSuccess && job.state === "running" && change.variables.to !== "resume" ? change.variables.to : null;
   return (
     <Paper withBorder p="md" component="section" aria-label={`Now: ${nameOf(job.kind)}`}>
       <Stack gap="sm">
@@ -61,22 +64,32 @@ function Running({ id }: { id: string }) {
             {nameOf(job.kind)}
           </Title>
           {curator && (
-            <Button
-              size="xs"
-              variant="default"
-              loading={cancel.isPending}
-              disabled={cancel.isSuccess}
-              onClick={() => cancel.mutate(job.id)}
-            >
-              {job.kind === "train" && job.state === "running" ? "Stop and keep the best" : "Cancel"}
-            </Button>
+            <Group gap="xs">
+              <Button
+                size="xs"
+                variant={paused ? "filled" : "subtle"}
+                disabled={change.isPending || asked !== null}
+                onClick={() => change.mutate({ job: job.id, to: paused ? "resume" : "pause" })}
+              >
+                {paused ? "Go on" : "Pause"}
+              </Button>
+              <Button
+                size="xs"
+                variant="default"
+                disabled={change.isPending || asked === "cancel"}
+                onClick={() => change.mutate({ job: job.id, to: "cancel" })}
+              >
+                {job.kind === "train" && job.state === "running" ? "Stop and keep the best" : "Cancel"}
+              </Button>
+            </Group>
           )}
         </Group>
         <Progress value={100 * (done ?? 0)} aria-label={`${nameOf(job.kind)}, progress`} />
         <Text size="sm" aria-live="polite">
-          {cancel.isSuccess && job.state === "running"
-            ? "It stops after this step. What is best so far is measured and kept."
-            : `${sentence(standing(job, Date.now()))} You may close this page: the server goes on.`}
+          {asked === "cancel" && "It stops after this step. What is best so far is measured and kept."}
+          {asked === "pause" && "It stops after this step, and can go on from there."}
+          {asked === null && sentence(standing(job, Date.now()))}
+          {asked === null && !paused && " You may close this page: the server goes on."}
         </Text>
         {course && <CourseView course={course} />}
       </Stack>
@@ -84,7 +97,7 @@ function Running({ id }: { id: string }) {
   );
 }
 
-const SAID = { done: "done", cancelled: "stopped", failed: "failed", waiting: "", running: "" } as const;
+const SAID = { done: "done", cancelled: "stopped", failed: "failed", waiting: "", running: "", paused: "" } as const;
 
 interface EndedProps {
   id: string;

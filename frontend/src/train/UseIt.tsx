@@ -5,7 +5,7 @@ import { api, get } from "../api/client";
 import { useMay } from "../app/who";
 import { many } from "../app/words";
 import { useJobs, useStartJob } from "../jobs/useJobs";
-import { isOpen } from "../jobs/words";
+import { isActive } from "../jobs/words";
 import type { Encoder } from "./results";
 
 export function UseIt({ encoder, chips }: { encoder: Encoder; chips: number }) {
@@ -35,7 +35,7 @@ export function UseIt({ encoder, chips }: { encoder: Encoder; chips: number }) {
 export function EmbedWith({ encoder, left }: { encoder: Encoder; left: number }) {
   const curator = useMay("curator");
   const embed = useStartJob();
-  const embedding = useJobs().data?.jobs.some((job) => job.kind === "embed" && isOpen(job)) ?? false;
+  const embedding = useJobs().data?.jobs.some((job) => job.kind === "embed" && isActive(job)) ?? false;
   if (!curator) return null;
   return (
     <Button

@@ -1,7 +1,7 @@
 /** Where the pictures are: a plain map of degrees, and one for each pole. No imagery is fetched from elsewhere. */
 import "ol/ol.css";
 import { Button, Group, SegmentedControl, Text } from "@mantine/core";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import type { Edges } from "./geo";
 import classes from "./WorldMap.module.css";
 import { WorldView } from "./worldView";
@@ -16,6 +16,7 @@ export interface WorldMapProps {
   projection: "4326" | "3413" | "3031";
   onProjection: (projection: "4326" | "3413" | "3031") => void;
   onBox: (box: Edges | null) => void;
+  withBox?: ReactNode; // what can be done with the box
   onOpen: (point: number) => void;
   onSelect: (points: Uint32Array) => void;
   pictures?: (points: readonly number[]) => Promise<readonly (string | undefined)[]>; // shown when one is close
@@ -87,6 +88,7 @@ export function WorldMap(props: WorldMapProps) {
           Select the {number.format(seen.length)} in view
         </Button>
       </Group>
+      {box && props.withBox}
       <div
         ref={target}
         className={classes.map}

@@ -11,6 +11,7 @@ around a knee, because that is explained in one sentence and works from a few do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -86,6 +87,16 @@ class Advice:
     """For a rule of thumb."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """How many of the class may be left, before a certified check."""
+
+    low: int
+    high: int
+    sentence: str
+    """The interval with what it rests on, for a person."""
+
+
 def finds(answers: Sequence[bool | None]) -> Finds:
     """Count the answers, oldest first: True, False, or None for `unsure`. One label a chip: the one that counts."""
     clear = _clear(answers)
@@ -156,6 +167,30 @@ def advice(answers: Sequence[bool | None], audit: AuditResult | None = None, *, 
         f"{measured.errors_low:.0%}. A certified check can prove it for these chips.",
         rule=rule,
         measured=measured,
+    )
+
+
+def left(found: int, unlabelled: int, advice: Advice) -> Left:
+    """How many of the class may be left among the `unlabelled` chips, by experience alone.
+
+    While no rule speaks, everything is possible. When one does, it is what 19 in 20 simulated searches had left there.
+    """
+    if advice.measured is None:
+        return Left(
+            low=0,
+            high=unlabelled,
+            sentence=f"Nobody can say yet how many are left: none, or all {unlabelled:,} chips without an answer. "
+            "What was shown was chosen by the model, and says nothing of the rest.",
+        )
+    high, several = (
+        min(unlabelled, math.ceil(round(found / share - found, 6)))
+        for share in (advice.measured.low, advice.measured.several_kinds_low)
+    )
+    return Left(
+        low=0,
+        high=high,
+        sentence=f"0 to {high:,} are left if this search is like 19 in 20 simulated ones; "
+        f"up to {several:,} if the class has kinds that you gave no example of. This is experience, not proof.",
     )
 
 

@@ -134,12 +134,6 @@ def download(
     here: Here,
     /,
     layers: tuple[str, ...],
-    bbox: str | None,
-    region: Path | None,
-    worldview: str | None,
-    dates: str | None,
-    crs: str | None,
-    bands: str,
     source: str | None,
     dry_run: bool,
     yes: bool,
@@ -156,8 +150,7 @@ def download(
              curator download --dry-run --worldview \\
                'https://worldview.earthdata.nasa.gov/?v=-125,37,-120,41&l=VIIRS_SNPP_CorrectedReflectance_TrueColor'
     """
-    options |= {"bands": tuple(filter(None, bands.split(",")))} | ({"crs": _crs(crs)} if crs else {})
-    wanted = orders(layers, _place(bbox, region, worldview), dates, **options)
+    wanted = ordered(layers, **options)
     with Imagery(source) as imagery:
         if not layers:  # they come from the link
             wanted = [imagery.available(order) for order in wanted]
@@ -187,6 +180,22 @@ def download(
             f"{done.failed:,} chips could not be had; the reasons are in {done.report}",
             hint="run the same command again: it asks only for what is missing",
         )
+
+
+def ordered(
+    layers: Sequence[str],
+    *,
+    bbox: str | None,
+    region: Path | None,
+    worldview: str | None,
+    dates: str | None,
+    crs: str | None,
+    bands: str,
+    **options: Any,
+) -> list[Order]:
+    """What the options of `download` ask for."""
+    options |= {"bands": tuple(filter(None, bands.split(",")))} | ({"crs": _crs(crs)} if crs else {})
+    return orders(layers, _place(bbox, region, worldview), dates, **options)
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`search`: pictures like these, not like those."""
+"""`search`: pictures like these, not like those, or those that the model of a task thinks likely."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from earthcurator.cli.output import answer, say, table
 from earthcurator.errors import BadInput, NotAllowed
 from earthcurator.export import Tile, contact_sheet, result_page
 from earthcurator.geo import parse_box
-from earthcurator.models import Chip, Filter, Hits, Query
+from earthcurator.models import ANY_SCORE, Chip, Filter, Hits, Query, Said
 from earthcurator.project import Project
 from earthcurator.search import parse_dates
 
 
 @click.command()
-@click.argument("examples", nargs=-1, required=True, metavar="PICTURE|CHIP...")
+@click.argument("examples", nargs=-1, metavar="PICTURE|CHIP...")
 @click.option("--not", "negatives", multiple=True, metavar="PICTURE|CHIP", help="Not like this one; may be repeated.")
+@click.option("--task", "name", help="Id or question: without examples its model ranks; --label is about it.")
+@click.option("--class", "wanted", help="The class of the task that is looked for; by default the first.")
 @click.option("-k", default=50, show_default=True, help="How many to find.")
 @click.option("--bbox", metavar="W,S,E,N", help="Only chips whose centre is in this box, in degrees.")
 @click.option("--dates", metavar="A[/B]", help="Only chips of this day, month or year, or from A to the end of B.")
 @click.option("--layer", "layers", multiple=True, help="Only this layer; may be repeated.")
 @click.option("--folder", "folders", multiple=True, help="Only chips imported with this class folder; may be repeated.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="Only chips with this answer: a class of the task, unsure, disputed, none or waiting; may be repeated.",
+)
+@click.option("--score", type=(float, float), metavar="LOW HIGH", help="Only hits whose score is within these two.")
 @click.option("--collapse", type=float, metavar="COSINE", help="Hide near-duplicates of better hits, e.g. 0.98.")
 @click.option("--diversity", type=float, default=0.0, show_default=True, help="0 to 1: prefer hits that differ.")
 @click.option("--encoder", help="Name or id; by default the project's default encoder.")
@@ -35,11 +44,15 @@ def search(
     here: Here,
     examples: tuple[str, ...],
     negatives: tuple[str, ...],
+    name: str | None,
+    wanted: str | None,
     k: int,
     bbox: str | None,
     dates: str | None,
     layers: tuple[str, ...],
     folders: tuple[str, ...],
+    labels: tuple[str, ...],
+    score: tuple[float, float] | None,
     collapse: float | None,
     diversity: float,
     encoder: str | None,
@@ -47,23 +60,31 @@ def search(
     html: Path | None,
     sheet: Path | None,
 ) -> None:
-    """Rank the chips by likeness to one or several examples.
+    """Rank the chips by likeness to one or several examples, or by the model of a task.
 
     \b
     Example: curator search smoke.jpg --not cloud.jpg -k 20
              curator search smoke.jpg --bbox 170,-20,-170,-10 --dates 2020-08/2020-09 --html found.html
+             curator search --task "Is there smoke?" --label waiting
     """
+    if labels and name is None:
+        raise BadInput(f"--label {labels[0]} is about no task", hint="name it with --task")
     start, end = parse_dates(dates) if dates else (None, None)
     box = parse_box(bbox) if bbox else None
-    query = Query(
-        positives=examples,
-        negatives=negatives,
-        filter=Filter(box=box, start=start, end=end, layers=layers, folders=folders),
-        k=k,
-        collapse=collapse,
-        diversity=diversity,
-    )
     with here.open() as project:
+        task = project.tasks.find(name).id if name else None
+        query = Query(
+            positives=examples,
+            negatives=negatives,
+            task=None if examples else task,
+            wanted=wanted,
+            filter=Filter(box=box, start=start, end=end, layers=layers, folders=folders),
+            said=Said(task=task, labels=labels) if task and labels else None,
+            scores=score or ANY_SCORE,
+            k=k,
+            collapse=collapse,
+            diversity=diversity,
+        )
         found = project.search(query, encoder=encoder)
         chips = {chip.id: chip for chip in project.chips.get([hit.chip for hit in found.hits])}
         if as_json:
@@ -73,6 +94,7 @@ def search(
                     "exact": found.exact,
                     "searched": found.searched,
                     "encoder": found.encoder,
+                    "learnt_from": found.learnt_from,
                     "hits": _json(found, chips),
                 }
             )
@@ -89,6 +111,8 @@ def search(
 
 def _summary(found: Hits) -> str:
     how = "all compared" if found.exact else "approximate: candidates from the vector index"
+    if found.learnt_from is not None:
+        how = f"by a model that learnt from {found.learnt_from:,} labelled chips"
     return f"{len(found.hits):,} of {found.searched:,} chips ({how})"
 
 

@@ -100,7 +100,10 @@ def _serve(project: Project, listening: _Listening, *, page: str | None, browse:
         if page and browse:
             click.launch(url + page)
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    stderr = logging.StreamHandler()
+    stderr.setLevel(logging.WARNING)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[stderr])
+    logging.getLogger("earthcurator").setLevel(logging.INFO)  # for the logs of jobs
     serve(project, serving, processes=listening.processes, proxies=listening.proxies, ready=ready)
 
 

@@ -163,7 +163,10 @@ class WmtsSource:
 
     def arrivals(self, order: Order) -> Generator[Arrival | Skipped | Quarantined]:
         """The order's chips."""
-        plan = self.plan(order)
+        return self.arrivals_of(self.plan(order))
+
+    def arrivals_of(self, plan: Plan) -> Generator[Arrival | Skipped | Quarantined]:
+        """The chips of a plan, or of a part of one."""
         for part, _ in plan.parts:
             self._describe(part.layer)
         return chips(

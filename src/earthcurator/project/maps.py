@@ -115,14 +115,15 @@ def label_map(project: Project, task: Task, *, reader: str, blind: bool) -> Labe
     positions: dict[tuple[str, ...], int] = {(name,): position for position, name in enumerate(task.classes)}
     for chip, number in numbers.items():
         state = states[chip]
-        answer = _own(state, reader) if blind else _common(task, state)
+        answer = own_answer(state, reader) if blind else common_answer(task, state)
         said[number] = answer if isinstance(answer, int) else positions.setdefault(answer, len(positions))
         last = state.adjudication.annotator if state.adjudication else None
         mine[number] = reader in state.opinions or reader in state.skips or reader == last
     return LabelMap(tuple(positions), said, mine)
 
 
-def _own(state: ChipState, reader: str) -> tuple[str, ...] | int:
+def own_answer(state: ChipState, reader: str) -> tuple[str, ...] | int:
+    """What this person says, or one of the numbers above."""
     if own := state.opinions.get(reader):
         return own.value if own.decision == "label" else UNSURE
     if reader in state.skips:
@@ -130,8 +131,8 @@ def _own(state: ChipState, reader: str) -> tuple[str, ...] | int:
     return HIDDEN if state.opinions or state.adjudication else NOTHING
 
 
-def _common(task: Task, state: ChipState) -> tuple[str, ...] | int:
-    """What all say who could tell, or the last word."""
+def common_answer(task: Task, state: ChipState) -> tuple[str, ...] | int:
+    """What all say who could tell, or the last word; else one of the numbers above."""
     answer = decide(task, state, Policy("any"))
     if isinstance(answer, Decided):
         return answer.value

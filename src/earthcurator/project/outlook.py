@@ -1,4 +1,4 @@
-"""How a search goes, for one class of a task: what was found, whether one may stop, and the certified check.
+"""How a search goes, for one class of a task: what was found, whether one may stop, the certified check, the model.
 
 Only answers of people count, each chip once and in the order of their answers. Chips that a check drew are no part of
 the search, and what was imported was never searched for.
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from earthcurator.active.audit import AuditPlan, AuditResult, Price, audit_bound, audit_price, plan_audit
-from earthcurator.active.stopping import AIM, Advice, Finds, advice, finds
+from earthcurator.active.learning import LearningCurve, learning_curve
+from earthcurator.active.stopping import AIM, Advice, Finds, Left, advice, finds, left
 from earthcurator.errors import BadInput, Conflict
 from earthcurator.labels.fold import NOTHING_SAID, ChipState
 from earthcurator.models import Label
@@ -33,6 +34,8 @@ class Outlook:
     strategy: str
     finds: Finds
     advice: Advice
+    left: Left | None
+    """How many may be left by experience; None once a check speaks, or every chip has an answer."""
     audit: AuditResult | None
     """What the newest certified check proves so far."""
     price: Price
@@ -63,15 +66,31 @@ class Search:
         checked = self._checked(audits[0][1], states) if audits else None
         unlabelled = self._store.counts(self._learner.task.id).chips - sum(bool(said(each)) for each in states.values())
         strategy = self._learner.strategy
-        told = advice(answers, checked, strategy=strategy)
+        told, so_far = advice(answers, checked, strategy=strategy), finds(answers)
+        speaks = checked is not None and checked.left_high is not None
         return Outlook(
             wanted=self.wanted,
             strategy=strategy,
-            finds=finds(answers),
+            finds=so_far,
             advice=told if unlabelled else _nothing_left(found),
+            left=None if speaks or not unlabelled else left(so_far.found, unlabelled, told),
             audit=checked,
             price=audit_price(unlabelled, found, target_recall=AIM),
         )
+
+    def learning_curve(self) -> LearningCurve:
+        """How well the model tells the class from the rest, by how many answers it learnt from."""
+        with self._learner.alone():
+            states = self._learner.states()
+            self._learner.vectors.refresh()
+            clear = [
+                (max(label.time for label in said(state)), chip, answer)
+                for chip, state in states.items()
+                if (answer := self._answer(state)) is not None
+            ]
+            rows = [(row, answer) for _, chip, answer in sorted(clear) for row in self._learner.vectors.rows([chip])]
+            vectors = self._learner.vectors.all[[row for row, _ in rows]]
+        return learning_curve(vectors, np.array([answer for _, answer in rows], bool))
 
     def check(self, n: int, *, seed: int = 0) -> int:
         """Draw `n` random chips for a certified check and put them first in the queue; returns the check's number."""

@@ -37,19 +37,21 @@ from earthcurator.export.splits import SHARES, By, strata
 from earthcurator.export.splits import split as split_dataset
 from earthcurator.imagery import Imagery, Progress, Where, credits, orders
 from earthcurator.labels.policy import Policy
-from earthcurator.models import Arrival, Chip, Example, Hit, Hits, Quarantined, Query, Skipped, Task
+from earthcurator.models import Arrival, Chip, Example, Filter, Hits, Quarantined, Query, Said, Skipped, Task
 from earthcurator.orders import Order
 from earthcurator.project.classifying import Classified, classify
 from earthcurator.project.datasets import CLASSES_FROM, Answers, answers, command
 from earthcurator.project.embedding import Embedded, VectorCommits
 from earthcurator.project.encoders import Encoders
 from earthcurator.project.intake import Downloaded, Imported, Intake
+from earthcurator.project.labelled import labelled
 from earthcurator.project.learner import Learner
 from earthcurator.project.outlook import Search
 from earthcurator.project.records import Records
+from earthcurator.project.searching import Rankings, find
+from earthcurator.project.sharding import ShardBook
 from earthcurator.project.tasks import TaskBook
 from earthcurator.project.vectortables import TableEmbedded, embed_from
-from earthcurator.search import search
 from earthcurator.settings import Settings
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ class Project:
         self.tasks = TaskBook(self.records, self.chips)
         self._embeddings: dict[str, store.Embeddings] = {}
         self._learners: dict[str, Learner] = {}
+        self.rankings = Rankings(self)
         self._opening = Lock()
 
     def __enter__(self) -> Self:
@@ -139,6 +142,11 @@ class Project:
     def cache(self) -> Path:
         """A local folder for what can be made again."""
         return self._files.cache
+
+    @property
+    def shards(self) -> ShardBook:
+        """Work that is done in shards by many programs: plans, and what has become of them."""
+        return ShardBook(self._files)
 
     # -- chips ---------------------------------------------------------------------------------------------------
 
@@ -329,35 +337,18 @@ class Project:
 
     # -- search --------------------------------------------------------------------------------------------------
 
-    def search(self, query: Query, *, encoder: str | None = None) -> Hits:
-        """Rank the chips by likeness to the query's examples."""
-        chosen = self.encoder(encoder)
-        embeddings = self.embeddings(chosen)
-        embeddings.table.refresh()
+    def page(self, start: int, limit: int, condition: Filter = Filter(), said: Said | None = None) -> store.Page:  # noqa: B008 - frozen
+        """Up to `limit` of the chips that pass, from number `start` of them on, in the order in which they came."""
+        if said is None:
+            return self.chips.page(start, limit, condition)
+        task = self.tasks.store.get(said.task)
         self.chips.table.refresh()
-        if not len(embeddings):
-            raise Conflict(
-                f"{self.location} has no vectors of {chosen.card.name} yet",
-                hint="embed the chips first: on the page of the project, or with `curator embed`",
-            )
-        vectors = embeddings.index.open()
-        found = search(
-            vectors,
-            self.vectors(query.positives, chosen),
-            self.vectors(query.negatives, chosen),
-            filter=query.filter,
-            k=query.k,
-            collapse=query.collapse,
-            diversity=query.diversity,
-        )
-        hits = zip(vectors.ids(found.rows), found.scores.tolist(), strict=True)
-        return Hits(
-            hits=tuple(Hit(chip, score) for chip, score in hits),
-            exact=found.exact,
-            searched=found.searched,
-            waiting=max(0, len(self.chips) - len(vectors)),
-            encoder=chosen.id,
-        )
+        within = labelled(task, self.tasks.states(task), said, self.chips.ids.rows, len(self.chips))
+        return self.chips.page(start, limit, condition, within)
+
+    def search(self, query: Query, *, encoder: str | None = None) -> Hits:
+        """Rank the chips by likeness to the query's examples, or by the model of its task."""
+        return find(self, query, encoder)
 
     def vectors(self, examples: Sequence[Example], encoder: Encoder) -> NDArray[np.float32]:
         """Unit vectors of the examples, `(n, d) float32`."""

@@ -24,7 +24,7 @@ from earthcurator.gibs.permalinks import (
 )
 from earthcurator.gibs.plan import pyramid_of
 from earthcurator.gibs.politeness import Policy
-from earthcurator.grids import METRES_PER_DEGREE, Bounds
+from earthcurator.grids import METRES_PER_DEGREE, Bounds, Grid, gibs_grid
 from earthcurator.imagery import Imagery
 from earthcurator.models import Arrival, Box, Chip, Filter
 from earthcurator.project.project import Project
@@ -239,9 +239,13 @@ def _is_offered(layer: Layer, crs: str) -> bool:
 
 
 def _wanted(project: Project, name: str | None, seen: Sequence[SeenLayer], crs: str) -> str:
-    """The layer that is named, else the topmost that can be had. Raises what stands in the way."""
+    """The layer that is named, else the topmost that can be had. Raises what stands in the way.
+
+    One that the map shows may be named though the project has no chips of it: who asks for it means it.
+    """
     if name is not None:
-        if name not in project.chips.survey().layers:
+        on_the_map = any(layer.id == name and layer.available for layer in seen)
+        if not (on_the_map or name in project.chips.survey().layers):
             raise Conflict(f"this project has no chips of {name:.100}", hint=_has(project))
         return name
     for layer in seen:
@@ -288,13 +292,21 @@ def _usual(project: Project, name: str | None, found: Mapping[str, Layer]) -> _U
 def _metres(chip: Chip, layer: Layer | None) -> float | None:
     """What a pixel of a chip measures: by its place in the tile grid, else by its box."""
     crs, _, place = (chip.tile or "").partition("/")
-    if layer is not None and place and crs in layer.pyramids:
-        grid, zoom = layer.pyramids[crs].grid, int(place.partition("/")[0])
-        finest = len(grid.matrices) - 1  # beyond it, chips are of a finer layer's grid
+    grid = _grid(crs, layer)
+    if grid is not None and place:
+        zoom, finest = int(place.partition("/")[0]), len(grid.matrices) - 1
+        # Beyond the finest, chips are of a finer layer's grid.
         return grid.metres_per_pixel(min(zoom, finest)) / float(2 ** max(0, zoom - finest))
     if chip.crs == "EPSG:4326" and chip.box is not None:
         return (chip.box.north - chip.box.south) / chip.height * METRES_PER_DEGREE
     return None
+
+
+def _grid(crs: str, layer: Layer | None) -> Grid | None:
+    """That of a layer; where the source does not say it, of GIBS for the polar maps, where no box tells the size."""
+    if layer is not None and crs in layer.pyramids:
+        return layer.pyramids[crs].grid
+    return gibs_grid(crs, "1km") if crs in ("EPSG:3413", "EPSG:3031") else None
 
 
 # -- the picture -----------------------------------------------------------------------------------------------------

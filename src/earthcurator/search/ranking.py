@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthcurator.errors import BadInput
-from earthcurator.models import Filter
+from earthcurator.models import ANY_SCORE, Filter
 from earthcurator.search.diversity import pick
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class Ranking:
 
     rows: Rows
     scores: Floats
-    """-1 to 1, one per row."""
+    """One per row. Of a search by examples -1 to 1."""
     exact: bool
     """True when every row that passes the filter was compared."""
     searched: int
@@ -98,40 +99,111 @@ def search(
     *,
     k: int,
     filter: Filter = Filter(),  # noqa: A002, B008 - our noun; frozen
+    within: NDArray[np.bool_] | None = None,
+    scores: tuple[float, float] = ANY_SCORE,
     collapse: float | None = None,
     diversity: float = 0.0,
 ) -> Ranking:
-    """The `k` rows most like the positives `(p, d)` and least like the negatives `(m, d)`, among those that pass."""
+    """The `k` rows most like the positives `(p, d)` and least like the negatives `(m, d)`, among those that pass.
+
+    Those pass the filter, are marked in `within`, `(n,)`, and have a score within the two of `scores`.
+    """
     examples = _Examples(
         _unit(positives, vectors.dim),
         _unit(np.empty((0, vectors.dim)) if negatives is None else negatives, vectors.dim),
     )
     if not len(examples.positives):
         raise BadInput("a search needs at least one positive example")
-    mask = vectors.select(filter) if filter else None
+    mask = _passing(vectors, filter, within)
     searched = len(vectors) if mask is None else int(np.count_nonzero(mask))
+
+    def best(depth: int) -> Ranking:
+        return _best(vectors, examples, mask, searched, depth, scores)
+
+    return _thinned(vectors, best, k, collapse, diversity)
+
+
+def rank(
+    vectors: Vectors,
+    order: Rows,
+    logits: Floats,
+    *,
+    k: int,
+    filter: Filter = Filter(),  # noqa: A002, B008 - our noun; frozen
+    within: NDArray[np.bool_] | None = None,
+    scores: tuple[float, float] = ANY_SCORE,
+    collapse: float | None = None,
+    diversity: float = 0.0,
+) -> Ranking:
+    """The first `k` rows in the `order` of a model, `(m,)`, among those that pass as in `search`."""
+    mask = _passing(vectors, filter, within)
+    if mask is not None:
+        passing = mask[order]
+        order, logits = order[passing], logits[passing]
+    searched, logits = len(order), np.round(logits, 6)  # as they are shown
+    inside = (logits >= scores[0]) & (logits <= scores[1])
+    rows, logits = order[inside], logits[inside]
+
+    def best(depth: int) -> Ranking:
+        return Ranking(rows[:depth], logits[:depth], True, searched)
+
+    # Logits are made as wide as cosines, which they are weighed against.
+    return _thinned(vectors, best, k, collapse, diversity, weight=lambda logit: np.tanh(logit / 2))
+
+
+def _passing(vectors: Vectors, condition: Filter, within: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Which rows pass; None when all do."""
+    if not condition:
+        return within
+    mask = vectors.select(condition)
+    return mask if within is None else mask & within
+
+
+def _thinned(
+    vectors: Vectors,
+    best: Callable[[int], Ranking],
+    k: int,
+    collapse: float | None,
+    diversity: float,
+    *,
+    weight: Callable[[Floats], Floats] = np.asarray,
+) -> Ranking:
+    """The first `k` that are no near-duplicates and differ as much as asked, of as many of the `best` as that takes."""
     if collapse is None and not diversity:
-        return _best(vectors, examples, mask, searched, k)
+        return best(k)
     # Deeper until k are left after near-duplicates collapsed; past DEEPEST, a shorter answer is the better one.
     depth = 5 * k if diversity else 2 * k
     while True:
-        pool = _best(vectors, examples, mask, searched, depth)
-        chosen = pick(vectors.vectors(pool.rows), pool.scores, k, collapse=collapse, diversity=diversity)
-        if len(chosen) == k or depth >= min(searched, DEEPEST):
-            return Ranking(pool.rows[chosen], pool.scores[chosen], pool.exact, searched)
+        pool = best(depth)
+        chosen = pick(vectors.vectors(pool.rows), weight(pool.scores), k, collapse=collapse, diversity=diversity)
+        if len(chosen) == k or len(pool.rows) < depth or depth >= DEEPEST:
+            return Ranking(pool.rows[chosen], pool.scores[chosen], pool.exact, pool.searched)
         depth *= 4
 
 
-def _best(vectors: Vectors, examples: _Examples, mask: NDArray[np.bool_] | None, searched: int, k: int) -> Ranking:
+def _best(
+    vectors: Vectors,
+    examples: _Examples,
+    mask: NDArray[np.bool_] | None,
+    searched: int,
+    k: int,
+    scores: tuple[float, float],
+) -> Ranking:
     """The first `k` of the ranking, by whichever way is cheaper."""
-    if searched > EXACT_ROWS:
+    lowest, highest = scores
+    if searched > EXACT_ROWS and highest >= 1:  # below 1 the first are left out, and the index knows only the first
         found = _from_index(vectors, examples, mask, searched, k)
         if found is not None:
-            return found
-    rows = None if mask is None else np.flatnonzero(mask)
-    score = _scan(vectors, examples, rows)
+            good = found.scores >= lowest
+            return Ranking(found.rows[good], found.scores[good], found.exact, searched)
+    rows = np.arange(len(vectors)) if mask is None else np.flatnonzero(mask)
+    score = _scan(vectors, examples, None if mask is None else rows)
+    if scores != ANY_SCORE:
+        rounded = np.clip(np.round(score, 6), -1, 1)  # as they are shown
+        inside = (rounded >= lowest) & (rounded <= highest)
+        rows, score = rows[inside], score[inside]
     first = _top(score, k)
-    return _ranking(first if rows is None else rows[first], score[first], exact=True, searched=searched)
+    return _ranking(rows[first], score[first], exact=True, searched=searched)
 
 
 def _from_index(

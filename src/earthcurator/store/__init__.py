@@ -6,6 +6,7 @@ from earthcurator.store.embeddings import Embeddings, Facts
 from earthcurator.store.encoders import EncoderFiles
 from earthcurator.store.examples import Examples
 from earthcurator.store.files import BucketFiles, Files, LocalFiles
+from earthcurator.store.fragments import Piece, Published, Staged, Staging
 from earthcurator.store.layouts import Layout, Layouts
 from earthcurator.store.migrations import FORMAT, migrate, read_manifest, write_manifest
 from earthcurator.store.names import SEVERAL, UNKNOWN, ChipNames
@@ -29,7 +30,11 @@ __all__ = [
     "Layouts",
     "LocalFiles",
     "Page",
+    "Piece",
+    "Published",
     "SqliteTileCache",
+    "Staged",
+    "Staging",
     "Survey",
     "migrate",
     "read_manifest",

@@ -18,6 +18,7 @@ from earthcurator.models import Arrival, Box, Chip, Filter, Values
 from earthcurator.store.atlas import COLUMNS as MAPPED
 from earthcurator.store.atlas import Atlas, atlas
 from earthcurator.store.files import Files
+from earthcurator.store.fragments import Staged, Staging
 from earthcurator.store.ids import Ids
 from earthcurator.store.survey import COLUMNS as SURVEYED
 from earthcurator.store.survey import Survey, survey
@@ -84,6 +85,7 @@ class Chips:
     def __init__(self, files: Files) -> None:
         self.table = Table(files, "chips", SCHEMA)
         self.ids = Ids(self.table)
+        self.staging = Staging(self.table, self.ids)
         self._passing = lru_cache(maxsize=8)(self._select)  # by the table's version and the filter
         self._surveyed = lru_cache(maxsize=1)(self._survey)
 
@@ -93,6 +95,10 @@ class Chips:
     def add(self, arrivals: Sequence[Arrival]) -> int:
         """Store the chips that are not there yet, durably and in one commit; returns how many were new."""
         return self.table.append(_table({arrival.chip.id: arrival for arrival in arrivals}.values()))
+
+    def stage(self, arrivals: Sequence[Arrival]) -> Staged:
+        """Write chips for `staging.publish`."""
+        return self.staging.write(_table({arrival.chip.id: arrival for arrival in arrivals}.values()))
 
     def find(self, name: str) -> str:
         """The id that `name` is, or that it is the unique beginning of (at least 6 characters)."""
@@ -117,8 +123,16 @@ class Chips:
         """The pictures of these chips, as received; ids that are not there are left out."""
         return {row["id"]: row["picture"] for row in self._rows(ids, ["id", "picture"])}
 
-    def page(self, start: int, limit: int, condition: Filter = Filter()) -> Page:  # noqa: B008 - frozen
+    def page(
+        self,
+        start: int,
+        limit: int,
+        condition: Filter = Filter(),  # noqa: B008 - frozen
+        within: NDArray[np.bool_] | None = None,
+    ) -> Page:
         """Up to `limit` of the chips that pass, from number `start` on, in the order in which they came.
+
+        `within` may mark the chips among which they are looked for, by their numbers; later chips are not marked.
 
         Chips are only added, at the end: a number stays that chip's. Any page costs the same, wherever it is.
         """
@@ -127,6 +141,10 @@ class Chips:
         if dataset is None:
             return Page([], None, 0)
         rows = self._passing(dataset.version, condition) if condition else range(dataset.count_rows())
+        if within is not None:
+            rows = np.asarray(rows, np.int64)
+            rows = rows[rows < len(within)]
+            rows = rows[within[rows]]
         chosen = [int(row) for row in rows[start : start + limit]]
         with translated(self.table.uri):
             found = dataset.take(chosen, columns=FACTS).to_pylist() if chosen else []

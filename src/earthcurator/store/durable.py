@@ -12,7 +12,8 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -44,16 +45,34 @@ class Versions(Protocol):
 
 def write_durably(path: Path, content: bytes) -> None:
     """Replace the file in one step that survives a power cut: beside, sync, rename, sync the folder."""
+    with _written_beside(path, content) as beside:
+        beside.replace(path)
+    sync_folder(path.parent)
+
+
+def create_durably(path: Path, content: bytes) -> bool:
+    """Make the file in one step that survives a power cut, unless it is there; whether it is ours."""
+    with _written_beside(path, content) as beside:
+        try:
+            path.hardlink_to(beside)  # unlike renaming, this fails where the name is taken, also on network drives
+        except FileExistsError:
+            return False
+    sync_folder(path.parent)
+    return True
+
+
+@contextmanager
+def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """A synced file of another name, which is gone in the end."""
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        yield beside
     finally:
         beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def make_folder(folder: Path) -> None:
@@ -75,6 +94,16 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_files(paths: Iterable[Path]) -> None:
+    """Make the content of these files durable, and their names."""
+    folders = set()
+    for path in paths:
+        _sync_file(path)
+        folders.add(path.parent)
+    for folder in sorted(folders):
+        sync_folder(folder)
+
+
 class DurableTable:
     """The files of one Lance table on a local disk, and the record of its last promised version."""
 
@@ -87,10 +116,7 @@ class DurableTable:
     def settle(self) -> None:
         """Sync whatever is new since the last call, then record the newest manifest as promised."""
         new = [path for path in _files(self._table) if path not in self._synced]
-        for path in new:
-            _sync_file(path)
-        for folder in sorted({path.parent for path in new}):
-            sync_folder(folder)
+        sync_files(new)
         sync_folder(self._table)
         sync_folder(self._table.parent)
         self._synced.update(new)

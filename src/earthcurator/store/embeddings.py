@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from earthcurator.store.chips import Chips
 from earthcurator.store.files import Files
+from earthcurator.store.fragments import Staged, Staging
 from earthcurator.store.ids import Ids
 from earthcurator.store.tables import Table, translated
 from earthcurator.store.vectors import VectorIndex
@@ -28,6 +29,7 @@ class Embeddings:
         name = f"embeddings/{encoder}"
         self.table = Table(files, name, _schema(dim))
         self.ids = Ids(self.table)
+        self.staging = Staging(self.table, self.ids)
         self.index = VectorIndex(self.table, files.cache / name, dim)
         self._dim = dim
 
@@ -36,10 +38,23 @@ class Embeddings:
 
     def waiting(self, chips: Chips) -> tuple[int, Iterator[tuple[Facts, bytes]]]:
         """How many chips have no vector yet, and those chips with their pictures, in the order of the table."""
+        rows = self.waiting_rows(chips)
+        return len(rows), self.pictures(chips, rows)
+
+    def waiting_rows(self, chips: Chips) -> NDArray[np.int64]:
+        """The row numbers of those chips."""
         self.table.refresh()
         chips.table.refresh()
-        rows = self.ids.unknown_rows(chips.ids)
-        return len(rows), _read(chips.table, rows)
+        return self.ids.unknown_rows(chips.ids)
+
+    @staticmethod
+    def pictures(chips: Chips, rows: NDArray[np.int64]) -> Iterator[tuple[Facts, bytes]]:
+        """Some rows of the table of chips, each with its picture."""
+        return _read(chips.table, rows)
+
+    def stage(self, facts: Sequence[Facts], vectors: NDArray[np.float32]) -> Staged:
+        """Write the vectors of these chips, `(n, d)` unit rows, for `staging.publish`."""
+        return self.staging.write(self._rows(facts, vectors))
 
     def add(self, facts: Sequence[Facts], vectors: NDArray[np.float32]) -> int:
         """Store the vectors of these chips, `(n, d)` unit rows, durably in one commit; returns how many were new."""

@@ -5,20 +5,27 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from filelock import FileLock, Timeout
 
 from earthcurator.errors import BadInput, NotAllowed, StorageFailed
-from earthcurator.store.durable import DurableTable, make_folder, write_durably
+from earthcurator.store.durable import DurableTable, create_durably, make_folder, write_durably
 
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+
+class Kept(NamedTuple):
+    """A small file of a project."""
+
+    name: str
+    bytes: int
 
 
 class Files(Protocol):
@@ -39,12 +46,24 @@ class Files(Protocol):
         """Write or replace the file, durably and in one step."""
         ...
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Write the file durably, unless it is there; whether it is ours. Of several programs one gets True."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove the file, if it is there."""
+        ...
+
     def claim(self, name: str) -> bool:
         """True for the one program of several that may make what is called `name`."""
         ...
 
     def names(self, folder: str) -> list[str]:
         """Names of the entries directly in a folder, sorted."""
+        ...
+
+    def kept(self, folder: str) -> list[Kept]:
+        """The files directly in a folder, the oldest first."""
         ...
 
     def uri(self, table: str) -> str:
@@ -86,6 +105,18 @@ class LocalFiles:
             make_folder(path.parent)
             write_durably(path, content)
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Write the file durably, unless it is there; whether it is ours. Of several programs one gets True."""
+        path = self.root / name
+        with _told(self.location):
+            make_folder(path.parent)
+            return create_durably(path, content)
+
+    def remove(self, name: str) -> None:
+        """Remove the file, if it is there."""
+        with _told(self.location):
+            (self.root / name).unlink(missing_ok=True)
+
     def claim(self, name: str) -> bool:
         """True: whoever holds the lock is alone."""
         del name
@@ -95,6 +126,15 @@ class LocalFiles:
         """Names of the entries directly in a folder, sorted."""
         path = self.root / folder
         return sorted(entry.name for entry in path.iterdir()) if path.is_dir() else []
+
+    def kept(self, folder: str) -> list[Kept]:
+        """The files directly in a folder, the oldest first."""
+        try:
+            with _told(self.location), os.scandir(self.root / folder) as entries:
+                found = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
+        except FileNotFoundError:
+            return []
+        return [Kept(name, stat.st_size) for name, stat in sorted(found, key=lambda one: one[1].st_mtime_ns)]
 
     def uri(self, table: str) -> str:
         """Path of a Lance table."""
@@ -149,16 +189,25 @@ class BucketFiles:
         with _bucket_told(self.location):
             self._store.put(name, content)
 
-    def claim(self, name: str) -> bool:
-        """True for the first program that asks, by a conditional put."""
+    def create(self, name: str, content: bytes) -> bool:
+        """Write the object by a conditional put; whether it is ours. Of several programs one gets True."""
         from obstore.exceptions import AlreadyExistsError
 
         with _bucket_told(self.location):
             try:
-                self._store.put(f"claims/{name}", b"", mode="create")
+                self._store.put(name, content, mode="create")
             except AlreadyExistsError:
                 return False
         return True
+
+    def remove(self, name: str) -> None:
+        """Remove the object, if it is there."""
+        with _bucket_told(self.location), suppress(FileNotFoundError):
+            self._store.delete(name)
+
+    def claim(self, name: str) -> bool:
+        """True for the first program that asks."""
+        return self.create(f"claims/{name}", b"")
 
     def names(self, folder: str) -> list[str]:
         """Names of the entries directly under a prefix, sorted."""
@@ -166,6 +215,13 @@ class BucketFiles:
             found = self._store.list_with_delimiter(f"{folder}/")
         paths = [*found["common_prefixes"], *(entry["path"] for entry in found["objects"])]
         return sorted(path.rstrip("/").rsplit("/", 1)[-1] for path in paths)
+
+    def kept(self, folder: str) -> list[Kept]:
+        """The objects directly under a prefix, the oldest first."""
+        with _bucket_told(self.location):
+            found = self._store.list_with_delimiter(f"{folder}/")["objects"]
+        oldest = sorted(found, key=lambda one: one["last_modified"])
+        return [Kept(one["path"].rsplit("/", 1)[-1], one["size"]) for one in oldest]
 
     def uri(self, table: str) -> str:
         """URL of a Lance table."""

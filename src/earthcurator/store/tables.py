@@ -37,8 +37,8 @@ class Table:
     def __init__(self, files: Files, name: str, schema: pa.Schema) -> None:
         self.name = name
         self.uri = files.uri(name)
-        self._files = files
-        self._schema = _with_unique_ids(schema)
+        self.files = files
+        self.schema = _with_unique_ids(schema)
         self._durable = files.durable(name)
         self._healed = False
         self._opening = Lock()
@@ -67,10 +67,19 @@ class Table:
         with self._alone():
             self._create()
             merge = self._latest().merge_insert("id").when_not_matched_insert_all()
-            counts = merge.execute(rows.cast(self._schema))
+            counts = merge.execute(rows.cast(self.schema))
             self._settle()
         self.refresh()
         return int(counts["num_inserted_rows"])
+
+    def prepare(self) -> None:
+        """Make the table, empty, unless it is there."""
+        self.refresh()
+        if self._dataset is None:
+            with self._alone():
+                self._create()
+                self._settle()
+            self.refresh()
 
     def change(self, action: Callable[[lance.LanceDataset], object]) -> None:
         """Run an action that commits by itself (an index build, say) and make it durable."""
@@ -98,8 +107,8 @@ class Table:
         if self._dataset is not None or self._open() is not None:
             return
         # Two programs that create one table at once on object storage overwrite each other (pylance 14): let one.
-        if self._files.claim(self.name) or not self._made_by_other():
-            lance.write_dataset(self._schema.empty_table(), self.uri, mode="create", storage_options=self._options)
+        if self.files.claim(self.name) or not self._made_by_other():
+            lance.write_dataset(self.schema.empty_table(), self.uri, mode="create", storage_options=self.options)
 
     def _made_by_other(self) -> bool:
         """Wait for the program that claimed the table to make it. One that takes this long has died."""
@@ -111,19 +120,20 @@ class Table:
         return False
 
     @property
-    def _options(self) -> dict[str, str] | None:
-        return dict(self._files.storage_options) or None
+    def options(self) -> dict[str, str] | None:
+        """What Lance needs to reach the table."""
+        return dict(self.files.storage_options) or None
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._files.lock(self.name), translated(self.uri):
+        with self.files.lock(self.name), translated(self.uri):
             if not self._healed:
                 self._heal()
             yield
 
     def _latest(self) -> lance.LanceDataset:
         """A dataset of our own, that an action may change."""
-        return lance.dataset(self.uri, storage_options=self._options)
+        return lance.dataset(self.uri, storage_options=self.options)
 
     def _settle(self) -> None:
         if self._durable is not None:
@@ -144,7 +154,7 @@ class Table:
         if self._durable is None or not Path(self.uri).parent.exists():
             self.refresh()
             return
-        with self._files.lock(self.name, wait=False) as alone, translated(self.uri):
+        with self.files.lock(self.name, wait=False) as alone, translated(self.uri):
             if alone:
                 self._heal()
         try:

@@ -85,7 +85,6 @@ def create_app(project: Project, serving: Serving, *, runner: Runner | None = No
     app.state.lanes = Lanes(project.threads)
     app.state.live = broadcast
     app.state.trainer = trainer
-    app.state.rankings = learn.Rankings()
     app.state.maps = explore.Maps()
     app.state.runner = runner
     errors.install(app)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from earthcurator.errors import BadBox, BadPicture, NotAllowed, NotFound
-from earthcurator.models import Box, Chip, Filter, Person
+from earthcurator.models import Box, Chip, Filter, Person, Said
 from earthcurator.pictures import thumbnail
 from earthcurator.project import Project
 from earthcurator.search import parse_dates
@@ -127,20 +127,25 @@ async def list_chips(
     dates: Annotated[str, Query(max_length=100, description="E.g. 2020-08 or 2020-08-16/2020-08-22.")] = "",
     layer: Annotated[Names, Query()] = [],  # noqa: B006 - FastAPI copies it
     folder: Annotated[Names, Query()] = [],  # noqa: B006
+    task: Annotated[str, Query(max_length=64, description="The task that `label` is about.")] = "",
+    label: Annotated[
+        Names, Query(description="One of these was said: its classes, `unsure`, `disputed`, `none` or `waiting`.")
+    ] = [],  # noqa: B006
 ) -> ChipPage:
     """Chips in the order in which they came. Any page costs the same, wherever it is."""
     check_folders(who, folder)
     box = read_box(bbox.split(",")) if bbox else None
     wanted = filter_of(box=box, dates=dates, layers=layer, folders=folder)
+    said = said_of(task, label, who) if label else None
 
     def work() -> ChipPage:
-        page = project.chips.page(start, limit, wanted)
+        page = project.page(start, limit, wanted, said)
         chips = [shown(chip, who) for chip in page.chips]
-        numbers = _numbers(project, chips) if wanted else list(range(start, start + len(chips)))
+        numbers = _numbers(project, chips) if wanted or said else list(range(start, start + len(chips)))
         return ChipPage.model_construct(chips=chips, numbers=numbers, next=page.next, total=page.total)
 
     # A filter that is new is looked for in all chips.
-    return await (lanes.heavy.run(work) if wanted else run_in_threadpool(work))
+    return await (lanes.heavy.run(work) if wanted or said else run_in_threadpool(work))
 
 
 @router.post("/chips/query")
@@ -220,6 +225,11 @@ def filter_of(*, box: Box | None, dates: str, layers: list[str], folders: list[s
     """The filter that these words mean."""
     start, end = parse_dates(dates) if dates else (None, None)
     return Filter(box=box, start=start, end=end, layers=tuple(layers), folders=tuple(folders))
+
+
+def said_of(task: str, labels: list[str], who: Person) -> Said:
+    """The condition on labels that this means, as far as this person may know what was said."""
+    return Said(task=task, labels=tuple(labels), reader=who.id if is_blind(who) else None)
 
 
 def picture_answer(content: bytes, media_type: str, tag: str, name: str) -> Response:

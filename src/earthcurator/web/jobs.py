@@ -1,4 +1,4 @@
-"""Long work: ask for it, see how far it is, call it off, fetch what it made; and the uploads that imports read."""
+"""Long work: ask for it, see how far it is, pause it, call it off, fetch what it made; and what imports read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from earthcurator.jobs import (
     export_file,
     request,
 )
-from earthcurator.models import Job
+from earthcurator.models import Job, JobLine
 from earthcurator.web.context import Curator, Here, Reader, Viewer
 
 router = APIRouter(tags=["jobs"])
@@ -109,6 +109,12 @@ class JobPage(BaseModel):
     next: str | None = Field(description="Give it as `before` to go on; null at the end.")
 
 
+class JobLog(BaseModel):
+    """What a job has said, the oldest line first."""
+
+    lines: Sequence[JobLine] = Field(description="The newest 200.")
+
+
 @router.post("/jobs", status_code=202)
 def create_job(new: NewJob, project: Here, who: Curator, response: Response) -> Job:
     """Ask for long work. It is done in the background, also after a restart of the server."""
@@ -145,6 +151,24 @@ def show_job(job: Identity, project: Here, _who: Viewer) -> Job:
 def cancel_job(job: Identity, project: Here, _who: Curator) -> Job:
     """Call a job off. One that runs stops in a moment; one that has ended stays as it is."""
     return project.records.jobs.cancel(job)
+
+
+@router.post("/jobs/{job}/pause", status_code=202)
+def pause_job(job: Identity, project: Here, _who: Curator) -> Job:
+    """Put a job aside. One that runs stops where it can go on, in a moment; one that has ended stays as it is."""
+    return project.records.jobs.pause(job)
+
+
+@router.post("/jobs/{job}/resume", status_code=202)
+def resume_job(job: Identity, project: Here, _who: Curator) -> Job:
+    """Let a paused job wait for its turn again, before those that were asked for after it."""
+    return project.records.jobs.resume(job)
+
+
+@router.get("/jobs/{job}/log")
+def job_log(job: Identity, project: Here, _who: Curator) -> JobLog:
+    """When the job began, how it went on, what it warned of, and how it ended."""
+    return JobLog(lines=project.records.jobs.log(job))
 
 
 @router.get(

@@ -7,23 +7,19 @@ is and how far the search has come, never what others said of a chip.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated, Literal
 
-import numpy as np
-from fastapi import APIRouter, Depends, Query
-from numpy.typing import NDArray
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from starlette.requests import HTTPConnection
 
 from earthcurator.active import Round
 from earthcurator.active.audit import AuditResult, Price
-from earthcurator.active.stopping import Advice
-from earthcurator.errors import Conflict
-from earthcurator.labels.fold import NOTHING_SAID, ChipState, Standing, standing
+from earthcurator.active.learning import LearningCurve
+from earthcurator.active.stopping import Advice, Left
+from earthcurator.labels.fold import NOTHING_SAID, Standing, standing
 from earthcurator.models import Chip
-from earthcurator.project import Learner, Project
+from earthcurator.project import Project
 from earthcurator.web.asked import Asked, TaskId
 from earthcurator.web.context import Annotator, Curator, Here, Viewer
 from earthcurator.web.lanes import Lanewise
@@ -33,11 +29,8 @@ router = APIRouter(tags=["learn"])
 
 CURVE_POINTS = 500
 """Points of a curve of finds: more than a screen shows."""
-MOST_RANKED = 4
-"""Orders of all chips that are kept: 12 bytes a chip each."""
 SURE = 1.0
 """Logits nearer to 0 than this are `uncertain`."""
-ALL = np.iinfo(np.int64).max
 
 Wanted = Annotated[
     str | None,
@@ -183,6 +176,7 @@ class SearchOutlook(BaseModel):
     strategy: str
     finds: FindsSoFar
     advice: Advice
+    left: Left | None = Field(description="How many may be left, by experience; null once a check speaks.")
     audit: Check | None
     price: Price = Field(description="What a check costs that proves 95 % are found.")
 
@@ -204,6 +198,7 @@ def _outlook(project: Project, task: str, wanted: str | None) -> SearchOutlook:
         finds=FindsSoFar(**{**counted, "curve": _points(found.finds.curve)}, recent_share=found.finds.recent_share),
         advice=found.advice,
         audit=Check(result=audit, complete=audit.complete, sentence=audit.sentence) if audit else None,
+        left=found.left,
         price=found.price,
     )
 
@@ -212,6 +207,14 @@ def _points(curve: tuple[int, ...]) -> list[tuple[int, int]]:
     """Some points of the curve, evenly spread, always with the last."""
     step = max(1, -(-len(curve) // CURVE_POINTS))
     return [(done, curve[done - 1]) for done in range(len(curve), 0, -step)][::-1]
+
+
+@router.get("/tasks/{task}/learning-curve")
+async def show_learning_curve(
+    task: TaskId, project: Here, _who: Annotator, lanes: Lanewise, wanted: Wanted = None
+) -> LearningCurve:
+    """How well the model tells a class from the rest, by how many answers it learnt from. Takes seconds at most."""
+    return await lanes.reports.run(lambda: project.search_of(task, wanted).learning_curve())
 
 
 class NewAudit(Asked):
@@ -263,90 +266,30 @@ class PredictedPage(BaseModel):
     total: int = Field(description="How many chips of the task have a vector.")
 
 
-class Rankings:
-    """The orders that were asked for last, kept until a label or a vector changes them. For one thread."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, str], _Ranking] = {}
-
-    def page(self, project: Project, task: str, wanted: str | None, start: int, limit: int) -> PredictedPage:
-        """Some chips from the order of a class."""
-        wanted = wanted or project.tasks.store.get(task).classes[0]
-        learner = project.learner(task)
-        states = learner.states()
-        ranking = self._current(project, learner, wanted, states)
-        rows = ranking.rows[start : start + limit]
-        scores = ranking.scores[start : start + limit].tolist()
-        chips = zip(learner.vectors.ids(rows), scores, strict=True)
-        return PredictedPage(
-            wanted=wanted,
-            predictions=[
-                Predicted(chip=chip, score=score, standing=standing(learner.task, states.get(chip, NOTHING_SAID)))
-                for chip, score in chips
-            ],
-            next=start + limit if start + limit < len(ranking.rows) else None,
-            total=len(ranking.rows),
-        )
-
-    def _current(self, project: Project, learner: Learner, wanted: str, states: Mapping[str, ChipState]) -> _Ranking:
-        """The order as these labels and the vectors of now have it."""
-        embeddings = project.embeddings(project.encoder())
-        embeddings.table.refresh()
-        count = len(embeddings.index.open())
-        key = (learner.task.id, wanted)
-        kept = self._kept.pop(key, None)
-        if kept is None or kept.count != count or kept.states != states:
-            kept = _rank(project, learner, wanted, states, count)
-        self._kept[key] = kept  # as the newest
-        while len(self._kept) > MOST_RANKED:
-            del self._kept[next(iter(self._kept))]
-        return kept
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ranking:
-    """All chips of a task that have a vector, the likeliest first."""
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    states: Mapping[str, ChipState]
-    count: int
-    """How many vectors the project had."""
-
-
-def _rank(project: Project, learner: Learner, wanted: str, states: Mapping[str, ChipState], count: int) -> _Ranking:
-    modelled = project.search_of(learner.task, wanted).wanted  # of two classes only the first has a model
-    found = learner.standings(many=ALL)[learner.wanted.index(modelled)]
-    if not len(found.positives) and not len(learner.vectors.like(modelled)):
-        raise Conflict(
-            f"nobody has labelled a chip of this task as {modelled} yet",
-            hint="label a few first, or name chips that show it when you make a task",
-        )
-    rows = learner.vectors.inside
-    known = np.setdiff1d(rows, found.open)  # few: the others were scored with the standing
-    scores = np.empty(len(found.vectors), np.float32)
-    scores[found.open] = found.scores
-    scores[known] = found.classifier.scores(found.vectors[known])
-    likely = scores[rows] if modelled == wanted else -scores[rows]
-    order = np.argsort(-likely, kind="stable")
-    return _Ranking(rows[order], likely[order], states, count)
-
-
-async def _rankings(connection: HTTPConnection) -> Rankings:
-    rankings: Rankings = connection.app.state.rankings
-    return rankings
-
-
 @router.get("/tasks/{task}/predictions")
 async def predict(
     task: TaskId,
     project: Here,
     _who: Viewer,
     lanes: Lanewise,
-    rankings: Annotated[Rankings, Depends(_rankings)],
     wanted: Wanted = None,
     start: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> PredictedPage:
     """All chips of the task by how likely they belong to a class, as the labels of this moment have it."""
-    return await lanes.learn.run(lambda: rankings.page(project, task, wanted, start, limit))
+    return await lanes.learn.run(lambda: _predictions(project, task, wanted, start, limit))
+
+
+def _predictions(project: Project, task: str, wanted: str | None, start: int, limit: int) -> PredictedPage:
+    learner = project.learner(task)
+    ranked = project.rankings.of(task, wanted)
+    rows, scores = ranked.rows[start : start + limit], ranked.scores[start : start + limit].tolist()
+    return PredictedPage(
+        wanted=wanted or learner.task.classes[0],
+        predictions=[
+            Predicted(chip=chip, score=score, standing=standing(learner.task, ranked.states.get(chip, NOTHING_SAID)))
+            for chip, score in zip(learner.vectors.ids(rows), scores, strict=True)
+        ],
+        next=start + limit if start + limit < len(ranked.rows) else None,
+        total=len(ranked.rows),
+    )

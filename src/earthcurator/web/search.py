@@ -1,7 +1,8 @@
-"""Search over HTTP: by chips, by pictures that were uploaded before, or by pictures in the same request."""
+"""Search over HTTP: by chips, by pictures (uploaded before or in the same request), or by the model of a task."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from earthcurator import models, pictures
 from earthcurator.errors import BadRequest
+from earthcurator.models import Person
 from earthcurator.project import Project
 from earthcurator.web.chips import (
     PICTURE,
@@ -23,6 +25,7 @@ from earthcurator.web.chips import (
     find_chip,
     picture_answer,
     read_box,
+    said_of,
     small_answer,
     unchanged,
 )
@@ -62,6 +65,19 @@ class PictureExample(Strict):
 Example = ChipExample | PictureExample
 
 
+class SaidCondition(Strict):
+    """What was said of a chip in a task. Who labels, and must not see what others answered, asks for their own answers.
+
+    A class that is called like one of the words comes first.
+    """
+
+    task: str = Field(min_length=1, max_length=64, description="The task's id.")
+    labels: Names = Field(
+        min_length=1,
+        description="One of these: classes of the task, `unsure`, `disputed`, `none` of the classes, or `waiting`.",
+    )
+
+
 class Condition(Strict):
     """Which chips a search may return. Every condition that is set must hold."""
 
@@ -76,12 +92,16 @@ class Condition(Strict):
     end: datetime | None = Field(default=None, description="Taken before this instant.")
     layers: Names = []
     folders: Names = []
+    said: SaidCondition | None = None
 
 
 class Asked(Strict):
     """What a search returns, whatever it is by."""
 
     filter: Condition = Condition()
+    scores: tuple[float | None, float | None] | None = Field(
+        default=None, description="The lowest and the highest score that a hit may have; null: any."
+    )
     k: int = Field(default=50, ge=1, le=10_000, description="How many hits to return, at most.")
     collapse: float | None = Field(default=None, gt=0, le=1, description="Hide hits at least this like a better one.")
     diversity: float = Field(
@@ -93,10 +113,16 @@ class Asked(Strict):
 
 
 class SearchQuery(Asked):
-    """What to look for: like these, not like those."""
+    """What to look for: like these, not like those; or what the model of a task thinks likely."""
 
-    positives: list[Example] = Field(min_length=1, max_length=MOST_EXAMPLES)
+    positives: list[Example] = Field(default=[], max_length=MOST_EXAMPLES)
     negatives: list[Example] = Field(default=[], max_length=MOST_EXAMPLES)
+    task: str | None = Field(
+        default=None, min_length=1, max_length=64, description="Instead of examples: a task whose model ranks."
+    )
+    wanted: str | None = Field(
+        default=None, min_length=1, max_length=200, description="Its class that is looked for; by default the first."
+    )
 
 
 class UploadQuery(Asked):
@@ -114,7 +140,8 @@ class FoundChip:
     number: int
     """Its number in the project: the order in which chips came, and that of the arrays of `GET /api/v1/map`."""
     score: float
-    """-1 to 1. Without negatives, 1 is the same picture as a positive example."""
+    """By examples -1 to 1: without negatives, 1 is the same picture as one of them. By a model its logit: above 0 is
+    more likely yes than no; it ranks, and is no probability."""
     time: datetime | None
     layer: str | None
     center: tuple[float, float] | None
@@ -134,6 +161,8 @@ class Found:
     """How many chips have no vector yet, and could not be found."""
     encoder: str
     seconds: float
+    learnt_from: int | None
+    """How many labelled chips the model had learnt from; null for a search by examples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +202,10 @@ _UPLOAD_BODY = _picture_body(
 
 @router.post("/search")
 async def search(project: Here, who: Viewer, lanes: Lanewise, query: SearchQuery) -> Found:
-    """Rank the chips by likeness to examples."""
+    """Rank the chips by likeness to examples, or by the model of a task as the labels of this moment have it."""
     check_folders(who, query.filter.folders)
-    return await lanes.search.run(lambda: run_search(project, query))
+    lane = lanes.search if query.task is None else lanes.learn
+    return await lane.run(lambda: run_search(project, query, who))
 
 
 @router.post("/search/upload", openapi_extra=_UPLOAD_BODY)
@@ -189,7 +219,7 @@ async def search_by_upload(project: Here, who: Viewer, lanes: Lanewise, request:
             check_folders(who, query.filter.folders)
             positives = [await file.read() for file in _files(form, "positive")]
             negatives = [await file.read() for file in _files(form, "negative")]
-        return await lanes.search.go_on(lambda: run_search(project, query, positives, negatives))
+        return await lanes.search.go_on(lambda: run_search(project, query, who, positives, negatives))
 
 
 @router.post("/examples", status_code=201, openapi_extra=_EXAMPLE_BODY)
@@ -219,7 +249,11 @@ async def show_small_example(
 
 
 def run_search(
-    project: Project, query: SearchQuery | UploadQuery, positives: Sequence[bytes] = (), negatives: Sequence[bytes] = ()
+    project: Project,
+    query: SearchQuery | UploadQuery,
+    who: Person,
+    positives: Sequence[bytes] = (),
+    negatives: Sequence[bytes] = (),
 ) -> Found:
     """The answer to a query; `positives` and `negatives` are pictures that came along with it."""
     started = time.monotonic()
@@ -227,7 +261,11 @@ def run_search(
         models.Query(
             positives=[*_examples(project, query.positives), *positives],
             negatives=[*_examples(project, query.negatives), *negatives],
+            task=query.task if isinstance(query, SearchQuery) else None,
+            wanted=query.wanted if isinstance(query, SearchQuery) else None,
             filter=_filter(query.filter),
+            said=said_of(query.filter.said.task, query.filter.said.labels, who) if query.filter.said else None,
+            scores=_scores(query.scores),
             k=query.k,
             collapse=query.collapse,
             diversity=query.diversity,
@@ -241,7 +279,13 @@ def run_search(
         waiting=found.waiting,
         encoder=found.encoder,
         seconds=round(time.monotonic() - started, 6),
+        learnt_from=found.learnt_from,
     )
+
+
+def _scores(asked: tuple[float | None, float | None] | None) -> tuple[float, float]:
+    lowest, highest = asked or (None, None)
+    return -math.inf if lowest is None else lowest, math.inf if highest is None else highest
 
 
 def _examples(project: Project, wanted: Sequence[Example]) -> list[models.Chip | bytes]:

@@ -37,7 +37,8 @@ WORKER_LOG = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": "WARNING"}},
+    "loggers": {"earthcurator": {"level": "INFO"}},  # for the logs of jobs
     "root": {"level": "WARNING", "handlers": ["stderr"]},
 }
 """How processes that we start ourselves log; a process that calls us has settled that already."""

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from earthcurator.models import Box
+from earthcurator.models import Box, Person
 from earthcurator.project import Project
 from earthcurator.project.worldview import Picture, Reading, Wish, read_link, take_picture
 from earthcurator.web.chips import check_folders
@@ -105,7 +105,7 @@ async def search_from_worldview(
     """Rank the chips by likeness to a part of what a link shows."""
     check_folders(who, query.filter.folders)
     capture = await lanes.captures.run(lambda: _capture(project, query))
-    return await lanes.search.run(lambda: _search(project, query, capture))
+    return await lanes.search.run(lambda: _search(project, query, who, capture))
 
 
 def _capture(project: Project, asked: CaptureAsked) -> Capture:
@@ -127,10 +127,10 @@ def _shown(made: Picture) -> Capture:
     )
 
 
-def _search(project: Project, query: WorldviewQuery, capture: Capture) -> FoundFromWorldview:
+def _search(project: Project, query: WorldviewQuery, who: Person, capture: Capture) -> FoundFromWorldview:
     common = {name: getattr(query, name) for name in Asked.model_fields}
     examples = [PictureExample(example=capture.id), *query.positives]
-    found = run_search(project, SearchQuery(**common, positives=examples, negatives=query.negatives))
+    found = run_search(project, SearchQuery(**common, positives=examples, negatives=query.negatives), who)
     return FoundFromWorldview(**{field.name: getattr(found, field.name) for field in fields(found)}, capture=capture)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from earthcurator.errors import BadInput, Conflict, NotFound
-from earthcurator.models import Job
+from earthcurator.models import Job, JobLine
 from earthcurator.store.sql import Database, Jobs
 from earthcurator.store.sql.jobs import MOST_ATTEMPTS
 from tests.store.sql.conftest import WHEN, Clock
@@ -199,6 +199,69 @@ def test_job_that_is_handed_back_waits_and_has_lost_no_attempt(jobs: Jobs) -> No
     assert jobs.get("j1").attempts == 0
     with pytest.raises(Conflict):
         jobs.hand_back("j1", "ana")
+
+
+def test_worker_takes_only_its_kinds_of_jobs(jobs: Jobs) -> None:
+    jobs.add(job("j1"))
+    jobs.add(replace(job("j2"), kind="train"))
+    assert jobs.claim("ana", only={"train"}).id == "j2"  # type: ignore[union-attr]  # None fails here as well
+    assert jobs.claim("ana", only={"train"}) is None
+    assert jobs.claim("ben", never={"export"}) is None
+    assert claimed(jobs, "ben") == "j1"
+
+
+def test_pause_reaches_the_worker_and_lasts_until_it_is_resumed(jobs: Jobs) -> None:
+    jobs.add(job())
+    claimed(jobs)
+    assert jobs.pause("j1").state == "running"
+    assert jobs.report("j1", "ana", 1, 2) == "pause"
+    assert jobs.hand_back("j1", "ana").state == "paused"
+    assert claimed(jobs) is None
+    assert jobs.resume("j1").state == "waiting"
+    assert claimed(jobs) == "j1"
+    assert jobs.report("j1", "ana", 1, 2) is None
+
+
+def test_pause_that_is_taken_back_in_time_changes_nothing(jobs: Jobs) -> None:
+    jobs.add(job())
+    claimed(jobs)
+    jobs.pause("j1")
+    assert jobs.resume("j1").state == "running"
+    assert jobs.report("j1", "ana", 1, 2) is None
+
+
+def test_who_pauses_and_cancels_wants_it_cancelled(jobs: Jobs) -> None:
+    jobs.add(job("j1"))
+    claimed(jobs)
+    jobs.pause("j1")
+    jobs.cancel("j1")
+    assert jobs.report("j1", "ana", 1, 2) == "cancel"
+    jobs.add(job("j2"))
+    jobs.pause("j2")
+    assert jobs.cancel("j2").state == "cancelled"
+    for ended in (jobs.pause, jobs.resume):
+        assert ended("j2").state == "cancelled"
+
+
+def test_job_of_a_silent_worker_that_was_to_be_paused_is_paused(jobs: Jobs, clock: Clock) -> None:
+    jobs.add(job())
+    claimed(jobs)
+    jobs.pause("j1")
+    clock.offset += 31
+    assert claimed(jobs, "ben") is None
+    assert jobs.get("j1").state == "paused"
+
+
+def test_log_keeps_the_newest_lines(jobs: Jobs) -> None:
+    jobs.add(job())
+    assert jobs.log("j1") == []
+    for first in (0, 150):
+        jobs.note("j1", [JobLine(time=WHEN, text=str(number)) for number in range(first, first + 150)])
+    log = jobs.log("j1")
+    assert [line.text for line in log] == [str(number) for number in range(100, 300)]
+    assert log[0].time == WHEN
+    with pytest.raises(NotFound):
+        jobs.log("j9")
 
 
 def test_eight_workers_run_fifty_jobs_once_each(jobs: Jobs) -> None:

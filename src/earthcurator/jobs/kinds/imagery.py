@@ -35,6 +35,7 @@ class Download(Work):
     """
 
     kind = "download"
+    long = True
 
     layers: tuple[str, ...] = Field(default=(), max_length=100)
     bbox: Degrees | None = Field(

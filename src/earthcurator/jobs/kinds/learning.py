@@ -13,7 +13,7 @@ from pydantic import Field
 from earthcurator.errors import BadInput, Conflict
 from earthcurator.export.splits import By
 from earthcurator.imagery import Progress
-from earthcurator.jobs.kinds.work import Cancelled, HandedBack, Report, Stop, Work
+from earthcurator.jobs.kinds.work import Cancelled, HandedBack, Paused, Report, Stop, Work
 from earthcurator.project import Project
 from earthcurator.project.course import Course, Nearest
 from earthcurator.project.maps import lay_out_chips
@@ -72,6 +72,7 @@ class Train(Work):
     """Teach an encoder the project's imagery, without labels."""
 
     kind = "train"
+    long = True
 
     method: Literal["simclr", "simsiam", "vicreg", "byol", "barlow"] = "simclr"
     init: str = Field(default="packaged", max_length=200, description="packaged, random, or an encoder to begin with.")
@@ -138,7 +139,7 @@ class _Told:
             self._report(int(1000 * now.fraction), 1000)
         except Cancelled as asked:
             self.ends = asked
-        except HandedBack as asked:
+        except (HandedBack, Paused) as asked:
             self.ends = asked
             raise KeyboardInterrupt from asked  # ends it with a checkpoint and nothing else, as learn.loop says
 
@@ -147,6 +148,7 @@ class Finetune(Work):
     """Make a classifier from the labels of a task."""
 
     kind = "finetune"
+    long = True
 
     task: str = Field(max_length=200, description="A task's id.")
     how: Literal["linear", "mlp", "partial", "full"] = "linear"

@@ -28,6 +28,10 @@ class HandedBack(Stop):
     """The runner stops; another will go on with the job."""
 
 
+class Paused(Stop):
+    """Somebody asked for it; the job goes on when it is resumed."""
+
+
 class Lost(Stop):
     """The job has ended, or another worker runs it."""
 
@@ -54,6 +58,8 @@ class Work(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     kind: ClassVar[str]
+    long: ClassVar[bool] = False
+    """Whether it may take hours: such work has workers of its own, so that what takes minutes need not wait for it."""
 
     def check(self, project: Project) -> None:
         """Raise what can be known to be wrong before the work begins."""

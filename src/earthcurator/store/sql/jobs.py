@@ -1,4 +1,4 @@
-"""Long work that outlives requests and restarts: who runs it, how far it is, and whether it should stop.
+"""Long work that outlives requests and restarts: who runs it, how far it is, whether it should stop, and its log.
 
 A worker claims a job for some seconds and reports while it works; a job whose worker went silent is claimed again.
 Jobs are few, so that their changes queue for one lock. Each change gets a number that is larger than all before it, and
@@ -8,15 +8,16 @@ whoever asks what changed since a number misses nothing.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, func, or_, select, text, update
 
 from earthcurator.errors import BadInput, Conflict, NotFound
-from earthcurator.models import Job
+from earthcurator.models import Job, JobLine
 from earthcurator.store.sql.database import Database, lock_names
-from earthcurator.store.sql.schema import JOBS, NOW, to_job
+from earthcurator.store.sql.schema import JOB_LOGS, JOBS, NOW, to_job
 
 MOST_ATTEMPTS = 5
 """How often a job is begun: one that kills its server must not do so for ever."""
@@ -24,9 +25,17 @@ MOST_ATTEMPTS = 5
 MOST_CHANGED = 1000
 """Jobs in one answer of `changed`."""
 
+MOST_LINES = 200
+"""Lines of the log of a job that are kept: the newest."""
+
+Wish = Literal["cancel", "pause"]
+"""What somebody asked of a job that runs."""
+
 _UNFINISHED = text("state IN ('waiting', 'running')")  # word for word that of the index, or SQLite passes it over
 _CLAIMABLE = or_(JOBS.c.state == "waiting", JOBS.c.lease_until <= NOW)
 _OLDEST = select(JOBS).where(_UNFINISHED, _CLAIMABLE).order_by(JOBS.c.seq).limit(1)
+_WAITING = {"state": "waiting", "worker": None, "lease_until": None}
+_PAUSED = {**_WAITING, "state": "paused", "started": None}  # the time left is told from its start
 
 
 class Jobs:
@@ -43,7 +52,8 @@ class Jobs:
         def change(connection: Connection) -> Job:
             _queue_for_change(connection)
             if (kept := _find(connection, job.id)) is None:
-                row = {**new, "hint": "", "attempts": 0, "cancel_asked": False, "changed": _next_change(connection)}
+                row = {**new, "hint": "", "attempts": 0, "cancel_asked": False}
+                row |= {"pause_asked": False, "changed": _next_change(connection)}
                 connection.execute(JOBS.insert().values(**row, created=NOW), self._database.clock)
                 return to_job(_row(connection, job.id))
             if {name: kept[name] for name in asked} != asked:
@@ -75,19 +85,25 @@ class Jobs:
         rows = self._database.read(lambda connection: connection.execute(statement).mappings().all())
         return [to_job(row) for row in rows], rows[-1]["changed"] if rows else after
 
-    def claim(self, worker: str, seconds: float = 30) -> Job | None:
+    def claim(
+        self, worker: str, seconds: float = 30, *, only: Collection[str] | None = None, never: Collection[str] = ()
+    ) -> Job | None:
         """The oldest job that waits or whose worker went silent, now this worker's for `seconds`; None without one.
 
-        A worker is one thread of one server: its name is its own.
+        A worker is one thread of one server: its name is its own. It takes jobs of the kinds in `only`, or of all kinds
+        but those in `never`.
         """
         clock = self._database.clock
+        oldest = _OLDEST.where(JOBS.c.kind.not_in(never) if only is None else JOBS.c.kind.in_(only))
         lease = {"state": "running", "worker": worker, "lease_until": NOW + _milliseconds(seconds)}
 
         def change(connection: Connection) -> Job | None:
             _queue_for_change(connection)
-            while row := connection.execute(_OLDEST, clock).mappings().first():
+            while row := connection.execute(oldest, clock).mappings().first():
                 if row["cancel_asked"]:
                     self._end(connection, row, "cancelled", worker=None)
+                elif row["pause_asked"]:
+                    self._update(connection, row["id"], _PAUSED)
                 elif row["attempts"] >= MOST_ATTEMPTS:
                     error = f"it was begun {MOST_ATTEMPTS} times, and its server stopped each time before the end"
                     self._end(connection, row, "failed", worker=None, error=error, hint="see the log of the server")
@@ -98,7 +114,7 @@ class Jobs:
             return None
 
         # Most of the time there is nothing to do, and nobody needs to wait for that.
-        if self._database.read(lambda connection: connection.execute(_OLDEST, clock).first()) is None:
+        if self._database.read(lambda connection: connection.execute(oldest, clock).first()) is None:
             return None
         return self._database.write(change)
 
@@ -111,14 +127,14 @@ class Jobs:
         seconds: float = 30,
         *,
         result: Mapping[str, Any] | None = None,
-    ) -> bool:
-        """Say how far the job is, and keep it for `seconds` more; True when it should stop: somebody cancelled it.
+    ) -> Wish | None:
+        """Say how far the job is, and keep it for `seconds` more; returns why it should stop, if it should.
 
         `result` is what has come of it so far; None leaves what was said before.
         """
         lease = {"lease_until": NOW + _milliseconds(seconds)}
 
-        def change(connection: Connection) -> bool:
+        def change(connection: Connection) -> Wish | None:
             _queue_for_change(connection)
             row = _held(connection, job, worker)
             came = {} if result is None else {"result": dict(result)}
@@ -126,18 +142,21 @@ class Jobs:
                 connection.execute(update(JOBS).where(JOBS.c.id == job).values(**lease), self._database.clock)
             else:
                 self._update(connection, job, {**lease, "done": done, "total": total, **came})
-            return bool(row["cancel_asked"])
+            return "cancel" if row["cancel_asked"] else "pause" if row["pause_asked"] else None
 
         return self._database.write(change)
 
     def hand_back(self, job: str, worker: str) -> Job:
-        """Let others go on with it at once. An orderly stop is none of the attempts that are counted."""
+        """Let others go on with it at once, or once it is resumed if somebody asked for a pause.
+
+        An orderly stop is none of the attempts that are counted.
+        """
 
         def change(connection: Connection) -> Job:
             _queue_for_change(connection)
             row = _held(connection, job, worker)
-            waiting = {"state": "waiting", "worker": None, "lease_until": None, "attempts": row["attempts"] - 1}
-            return self._update(connection, job, waiting)
+            waiting = _PAUSED if row["pause_asked"] else _WAITING
+            return self._update(connection, job, {**waiting, "attempts": row["attempts"] - 1})
 
         return self._database.write(change)
 
@@ -172,18 +191,72 @@ class Jobs:
         return self._database.write(change)
 
     def cancel(self, job: str) -> Job:
-        """One that waits is cancelled at once; one that runs is asked to stop; one that has ended stays as it is."""
+        """One that waits or is paused is cancelled at once; one that runs is asked to stop; others stay as they are."""
 
         def change(connection: Connection) -> Job:
             _queue_for_change(connection)
             row = _row(connection, job)
-            if row["state"] == "waiting":
+            if row["state"] in ("waiting", "paused"):
                 return self._end(connection, row, "cancelled")
             if row["state"] == "running":
                 connection.execute(update(JOBS).where(JOBS.c.id == job).values(cancel_asked=True))
             return to_job(row)
 
         return self._database.write(change)
+
+    def pause(self, job: str) -> Job:
+        """One that waits is paused at once; one that runs is asked to stop where it can; others stay as they are."""
+
+        def change(connection: Connection) -> Job:
+            _queue_for_change(connection)
+            row = _row(connection, job)
+            if row["state"] == "waiting":
+                return self._update(connection, job, {**_PAUSED, "pause_asked": True})
+            if row["state"] == "running":
+                connection.execute(update(JOBS).where(JOBS.c.id == job).values(pause_asked=True))
+            return to_job(row)
+
+        return self._database.write(change)
+
+    def resume(self, job: str) -> Job:
+        """One that is paused waits for its turn again, in its old place; one that was to be paused runs on."""
+
+        def change(connection: Connection) -> Job:
+            _queue_for_change(connection)
+            row = _row(connection, job)
+            if row["state"] == "paused":
+                return self._update(connection, job, {**_WAITING, "pause_asked": False})
+            connection.execute(update(JOBS).where(JOBS.c.id == job).values(pause_asked=False))
+            return to_job(row)
+
+        return self._database.write(change)
+
+    def note(self, job: str, lines: Sequence[JobLine]) -> None:
+        """Add lines to the log of a job; the oldest beyond `MOST_LINES` go."""
+        new = [(line.time.isoformat(), line.text) for line in lines]
+
+        def change(connection: Connection) -> None:
+            _queue_for_change(connection)
+            _row(connection, job)
+            kept = connection.execute(select(JOB_LOGS.c.lines).where(JOB_LOGS.c.job == job)).scalar()
+            log = [*(kept or []), *new][-MOST_LINES:]
+            if kept is None:
+                connection.execute(JOB_LOGS.insert().values(job=job, lines=log))
+            else:
+                connection.execute(update(JOB_LOGS).where(JOB_LOGS.c.job == job).values(lines=log))
+
+        if new:
+            self._database.write(change)
+
+    def log(self, job: str) -> builtins.list[JobLine]:
+        """What the job has said, the oldest line first."""
+
+        def query(connection: Connection) -> builtins.list[JobLine]:
+            _row(connection, job)
+            kept = connection.execute(select(JOB_LOGS.c.lines).where(JOB_LOGS.c.job == job)).scalar()
+            return [JobLine(time=datetime.fromisoformat(time), text=said) for time, said in kept or []]
+
+        return self._database.read(query)
 
     def orphan_all(self) -> None:
         """Let every running job be claimed at once: for a server that has just begun, and is the only one."""
@@ -221,7 +294,7 @@ def _find(connection: Connection, job: str) -> RowMapping | None:
 def _row(connection: Connection, job: str) -> RowMapping:
     row = _find(connection, job)
     if row is None:
-        raise NotFound(f"there is no job {job}")
+        raise NotFound(f"there is no job {job}", hint="the list of jobs has their ids: curator jobs list")
     return row
 
 

@@ -149,12 +149,24 @@ _M005 = (
         CHECK ((code IS NULL) = (hash IS NOT NULL)))""",
 )
 
+
+def m006_pauses_and_logs_of_jobs(connection: Connection) -> None:
+    """Jobs can be paused, and have a log."""
+    _execute(connection, _M006)
+
+
+_M006 = (
+    "ALTER TABLE jobs ADD COLUMN pause_asked BOOLEAN NOT NULL DEFAULT FALSE",
+    "CREATE TABLE job_logs (job TEXT PRIMARY KEY REFERENCES jobs (id), lines JSON NOT NULL)",
+)
+
 STEPS: Sequence[Step] = (
     m001_tasks_and_labels,
     m002_people_and_jobs,
     m003_rounds,
     m004_places_in_the_queue,
     m005_pairings,
+    m006_pauses_and_logs_of_jobs,
 )
 """In order; the first reaches number 1."""
 

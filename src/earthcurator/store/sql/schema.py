@@ -190,7 +190,15 @@ JOBS = Table(
     Column("worker", String),  # who runs it, or has finished it
     Column("lease_until", BigInteger),
     Column("cancel_asked", Boolean),
+    Column("pause_asked", Boolean),
     Column("changed", BigInteger),  # grows with each change of any job
+)
+
+JOB_LOGS = Table(
+    "job_logs",
+    METADATA,
+    Column("job", String, primary_key=True),
+    Column("lines", JSON),  # pairs of an instant, ISO 8601, and a text; the oldest first
 )
 
 

@@ -1,0 +1,114 @@
+"""The shards of a plan in several processes of this machine.
+
+A process that dies is replaced, and the shard that it was at is done again: one shard for each death. Work can be
+stopped at any moment, kill -9 included; the next run does what is missing.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import signal
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from earthcurator.errors import CuratorError, StorageFailed
+from earthcurator.imagery import Progress
+from earthcurator.scale.work import Ran, run_at, shared
+from earthcurator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SPAWN = multiprocessing.get_context("spawn")  # Lance does not survive a fork
+_MOST_DEATHS = 3
+"""A shard at which so many workers died is given up: it may take more memory than there is."""
+_MEMORY = "give the workers more memory, or take fewer of them: --workers"
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    index: int
+
+
+def _silent(done: int, total: int | None) -> None:
+    """The progress of someone who does not look."""
+
+
+def run_here(
+    location: str,
+    plan: str,
+    indices: Sequence[int],
+    *,
+    workers: int,
+    settings: Settings,
+    progress: Progress = _silent,
+) -> Ran:
+    """Do these shards of the plan of a project, in `workers` processes."""
+    ran, deaths = Ran(), Counter[int]()
+    waiting, working = deque(indices), dict[Connection, _Worker]()
+    workers = min(workers, len(indices))
+
+    def hire() -> None:
+        ours, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_work, args=(theirs, location, shared(settings, workers), plan), daemon=True)
+        process.start()
+        theirs.close()  # so that its death is the end of our side
+        index = waiting.popleft()
+        working[ours] = _Worker(process, index)
+        ours.send(index)
+
+    try:
+        for _ in range(workers):
+            hire()
+        while working:
+            progress(ran.ended, len(indices))
+            for pipe in wait(list(working)):
+                assert isinstance(pipe, Connection)  # we gave it nothing else
+                worker = working[pipe]
+                try:
+                    ran.count(worker.index, pipe.recv())
+                    if waiting:
+                        worker.index = waiting.popleft()
+                        pipe.send(worker.index)
+                        continue
+                except (EOFError, OSError):
+                    log.warning("the worker at shard %d died", worker.index)
+                    deaths[worker.index] += 1
+                    if deaths[worker.index] < _MOST_DEATHS:
+                        waiting.appendleft(worker.index)
+                    else:
+                        ran.count(worker.index, StorageFailed(f"{_MOST_DEATHS} workers died at it", hint=_MEMORY))
+                _dismiss(pipe, working.pop(pipe))
+                if waiting:
+                    hire()
+        progress(ran.ended, len(indices))
+    finally:
+        for pipe, worker in working.items():
+            worker.process.kill()
+            _dismiss(pipe, worker)
+    return ran
+
+
+def _dismiss(pipe: Connection, worker: _Worker) -> None:
+    pipe.close()
+    worker.process.join()
+    worker.process.close()
+
+
+def _work(pipe: Connection, location: str, settings: Settings, plan: str) -> None:
+    """A worker: shard numbers come in, and what became of each goes out, until nobody is there any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever hired us, who ends us then
+    while True:
+        try:
+            index = pipe.recv()
+            try:
+                outcome: str | CuratorError = run_at(location, settings, plan, index)
+            except CuratorError as error:
+                outcome = error
+            pipe.send(outcome)
+        except (EOFError, OSError):
+            return

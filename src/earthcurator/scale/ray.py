@@ -1,0 +1,87 @@
+"""The shards of a plan as tasks of a Ray cluster (extra `scale`).
+
+Ray runs a task again when its worker or node dies. What is finished is recorded in the project, not in Ray: when the
+program that hands out tasks is killed, the next one hands out only what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from earthcurator.errors import Conflict, CuratorError, SourceUnreachable, StorageFailed
+from earthcurator.imagery import Progress
+from earthcurator.scale.work import Ran, run_at, shared
+from earthcurator.settings import Settings
+
+_RETRIES = 5
+"""How often a task is run again whose worker died."""
+
+
+def _silent(done: int, total: int | None) -> None:
+    """The progress of someone who does not look."""
+
+
+def run_on_ray(
+    location: str,
+    plan: str,
+    indices: Sequence[int],
+    *,
+    settings: Settings,
+    address: str | None = None,
+    gpus_per_task: float = 0,
+    progress: Progress = _silent,
+) -> Ran:
+    """Do these shards of the plan of a project on the cluster at `address`; without one, on a cluster of this machine.
+
+    Every node has to have Curator, and reach the project at its location.
+    """
+    ray = _ray()
+    try:
+        ray.init(address=address, include_dashboard=False, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise SourceUnreachable(
+            f"there is no Ray cluster at {address or 'this machine'}: {error}", hint="see: ray status"
+        ) from error
+    try:
+        # One CPU stays free: Ray and whoever reads progress need some, and a full cluster cannot even be asked.
+        at_once = max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)
+        mine = shared(settings, at_once).model_copy(update={"threads": 1})
+        task = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=_RETRIES)(run_at)
+        return _hand_out(ray, lambda index: task.remote(location, mine, plan, index), indices, at_once, progress)
+    finally:
+        ray.shutdown()
+
+
+def _hand_out(ray: Any, start: Any, indices: Sequence[int], at_once: int, progress: Progress) -> Ran:
+    ran, working = Ran(), dict[Any, int]()
+    waiting = iter(indices)
+    progress(0, len(indices))
+    while True:
+        for index in waiting:
+            working[start(index)] = index
+            if len(working) >= at_once:
+                break
+        if not working:
+            return ran
+        [ended], _ = ray.wait(list(working), num_returns=1)
+        index = working.pop(ended)
+        try:
+            ran.count(index, ray.get(ended))
+        except CuratorError as error:  # Ray's wrapper of an error is of the error's class, too
+            ran.count(index, error)
+        except ray.exceptions.RayError as error:
+            ran.count(index, StorageFailed(str(error).strip().splitlines()[0], hint="see the logs of Ray"))
+        progress(ran.ended, len(indices))
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Curator sends nothing about its use anywhere
+    try:
+        import ray
+    except ImportError as error:
+        raise Conflict(
+            "this needs the package ray, which is not here", hint="pip install 'earthcurator[scale]'"
+        ) from error
+    return ray

@@ -1,0 +1,62 @@
+"""Projects with chips to embed, in a folder and on a real S3 server; and a fake GIBS to download from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import earthcurator as ec
+from earthcurator.settings import Settings
+from tests.gibs.conftest import gibs, settings  # noqa: F401 - fixtures
+from tests.store.conftest import s3, s3_settings  # noqa: F401
+
+PICTURES = 40
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def location(request: pytest.FixtureRequest, tmp_path: Path, make_pictures: Callable[..., Path]) -> str:
+    """Where a project with 40 chips is, none of them embedded."""
+    if request.param == "bucket":
+        request.getfixturevalue("s3_settings")
+        where = f"s3://ready/{uuid4().hex}"
+    else:
+        where = str(tmp_path / "shared")
+    fill(where, make_pictures)
+    return where
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_pictures: Callable[..., Path]) -> str:
+    """The same, in a folder."""
+    fill(str(tmp_path / "shared"), make_pictures)
+    return str(tmp_path / "shared")
+
+
+def fill(where: str, make_pictures: Callable[..., Path]) -> None:
+    with ec.create(where) as project:
+        project.import_pictures([make_pictures(PICTURES)])
+
+
+def vectors_of(where: str) -> dict[str, NDArray[np.float16]]:
+    """Chip → its vector, as stored. Fails when a chip has two."""
+    with ec.open(where) as project:
+        dataset = project.embeddings(project.encoder()).table.dataset
+        rows = dataset.to_table(columns=["id", "vector"]).to_pylist() if dataset else []
+    found = {row["id"]: np.array(row["vector"], np.float16) for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def ids_of(where: str, *, opened_with: Settings | None = None) -> list[str]:
+    with ec.open(where, settings=opened_with) as project:
+        return [chip.id for chip in project.chips.all()]
+
+
+def data_files(where: str) -> set[str]:
+    """The data files of the vectors of a project in a folder, named by the table or not."""
+    return {path.name for path in Path(where).glob("embeddings/*.lance/data/*")}
