@@ -88,7 +88,7 @@ def test_export_of_class_folders_and_of_a_label_file(shell: Shell, ready: Path, 
     ("code", "arguments", "error"),
     [
         (2, ["--project", "nowhere", "embed"], "no project"),
-        (2, ["--project", "nowhere", "search"], "Missing argument"),
+        (2, ["--project", "{ready}", "search"], "at least one positive example"),
         (2, ["frobnicate"], "No such command"),
         (2, ["--project", "ftp://x/y", "embed"], "not ftp"),
         (2, ["--project", "{ready}", "search", "no-such-picture.jpg"], "neither a file nor a chip"),
