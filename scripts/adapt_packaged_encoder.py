@@ -1,4 +1,4 @@
-"""Adapt the packaged encoder to imagery from above: SimCLR on unlabelled pictures, from its present weights.
+"""Adapt the packaged encoder's trunk to imagery from above: SimCLR on unlabelled pictures, from ImageNet weights.
 
     python scripts/adapt_packaged_encoder.py --eurosat DIR --ucmerced DIR --modis DIR --scene FILE --out FOLDER
 
@@ -22,15 +22,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from earthcurator.encoders import packaged_weights
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS
 from earthcurator.learn.recipe import Progress, Recipe
-from earthcurator.learn.trunks import packaged_trunk
 from earthcurator.learn.views import preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import common  # the splits, so that nothing is learned from a query
+from build_packaged_encoder import imagenet_trunk
 
 SIZE = 64
 SCENE_CHIP, SCENE_STRIDE = 128, 96
@@ -109,7 +108,7 @@ def main() -> None:
     )
     done = train(
         source,
-        packaged_trunk(packaged_weights("lite0-64")),
+        imagenet_trunk(),
         method,
         recipe,
         checkpoint_folder=chosen.out,

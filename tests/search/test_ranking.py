@@ -110,8 +110,11 @@ def test_an_index_changes_the_work_and_not_the_answer(
         patch.setattr(ranking, "FEWEST_CANDIDATES", 1)
         found = search(Shelf(rows, some, index=True), wanted, unwanted, k=k, filter=SOME)
     exact = search(Shelf(rows, some), wanted, unwanted, k=k, filter=SOME)
-    assert found.rows.tolist() == exact.rows.tolist()
-    assert found.scores.tolist() == exact.scores.tolist()
+    # A sum may be rounded otherwise in a smaller matrix; where scores are apart, the rows are the same.
+    np.testing.assert_allclose(found.scores, exact.scores, atol=1e-5)
+    apart = np.diff(exact.scores, prepend=np.inf, append=-np.inf) < -1e-5
+    alone = apart[:-1] & apart[1:]
+    assert found.rows[alone].tolist() == exact.rows[alone].tolist()
 
 
 @pytest.mark.usefixtures("index_always_pays")
