@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: demo app extension lint-extension test check check-app serve docs clean
+.PHONY: demo app extension lint-extension test check check-app check-deploy serve docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/curator demo demo
@@ -26,6 +26,9 @@ check-app: frontend/node_modules/.ready
 	$(BIN)/python hatch_build.py run check
 	$(BIN)/python hatch_build.py test
 	$(BIN)/python hatch_build.py run types -- --check
+
+check-deploy: $(VENV)/.python
+	$(BIN)/python scripts/check_deploy.py
 
 app: $(VENV)/.app
 	$(BIN)/python hatch_build.py

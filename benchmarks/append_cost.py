@@ -14,9 +14,9 @@ then, by the time the index took in this run.
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,7 +42,6 @@ def main(words: Sequence[str] | None = None) -> None:
         writer = Writer(Path(folder), made, chosen.size)
         whole = {"what": "all", **writer.add(chosen.size // BLOCK)}
         appends = [{"what": f"append {number + 1}", **writer.add(share)} for number in range(APPENDS)]
-        shutil.rmtree(folder, ignore_errors=True)
     rows = [whole, *appends]
     print(table(rows))
     costs = [row["CPU s"] / whole["CPU s"] for row in appends]
@@ -79,7 +78,7 @@ class Writer:
         for number in range(self._next, self._next + blocks):
             block = self._made.block(number)
             facts = vector_rows(block).drop_columns(["vector"]).to_pylist()
-            commit += cpu_seconds(lambda facts=facts, block=block: commits.take(facts, block.vectors))
+            commit += cpu_seconds(partial(commits.take, facts, block.vectors))
         self._next += blocks
         steps = {
             "commit": commit + cpu_seconds(commits.flush),

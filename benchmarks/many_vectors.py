@@ -168,7 +168,7 @@ class Truth:
     """The 100 rows nearest to each query, of the rows so far; kept in a file, so that it can be continued."""
 
     def __init__(self, queries: Floats, kept: Path) -> None:
-        self._queries, self._kept = queries, kept
+        self._queries = queries
         self.rows = np.zeros((len(queries), 0), np.int64)
         self.scores = np.zeros((len(queries), 0), np.float32)
         self.count = 0
@@ -186,8 +186,9 @@ class Truth:
         self.rows, self.scores = np.take_along_axis(every, best, 1), np.take_along_axis(scores, best, 1)
         self.count += len(vectors)
 
-    def keep(self) -> None:
-        np.savez(self._kept, rows=self.rows, scores=self.scores, count=self.count)
+    def keep(self, kept: Path) -> None:
+        """For a later run to continue."""
+        np.savez(kept, rows=self.rows, scores=self.scores, count=self.count)
 
 
 def truth_of(made: Source, size: int, scratch: Path) -> Truth:
@@ -197,8 +198,7 @@ def truth_of(made: Source, size: int, scratch: Path) -> Truth:
     truth = Truth(made.queries, scratch / f"truth-{start}.npz")
     for number in range(start // BLOCK, size // BLOCK):
         truth.extend(made.block(number).vectors)
-    truth._kept = scratch / f"truth-{size}.npz"
-    truth.keep()
+    truth.keep(scratch / f"truth-{size}.npz")
     return truth
 
 
@@ -263,11 +263,11 @@ def chip_rows(block: Block) -> pa.Table:
 
 
 @contextmanager
-def serving(where: str, *, environment: Mapping[str, str] | None = None, processes: int = 1) -> Iterator[Server]:
+def serving(where: str, *, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """`curator serve` on a free port, from when it answers until the end."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words = ["--project", where, "serve", "--port", str(port), "--processes", str(processes)]
+    words = ["--project", where, "serve", "--port", str(port)]
     process = subprocess.Popen(
         [sys.executable, "-m", "earthcurator", *words],
         env={**os.environ, **(environment or {})},

@@ -4,8 +4,9 @@
 
 Strong scaling is wall time of one worker against two, each with one thread: it needs a machine with nothing else to do,
 so the load is recorded. Ray's cost is CPU time per shard, of all processes together, against a plain
-ProcessPoolExecutor that runs the same function as often, two at a time. Starting up counts for both, and is told apart
-by a second, smaller plan: `seconds a shard` is the slope between the two.
+ProcessPoolExecutor that runs the same function as often, two at a time. Ray's own processes use some all the time that
+they are up, so this, too, is higher where the work has to wait for others. Starting up counts for both, and is told
+apart by a second, smaller plan: `seconds a shard` is the slope between the two.
 """
 
 from __future__ import annotations

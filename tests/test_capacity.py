@@ -126,7 +126,7 @@ def test_counting_is_the_same_as_listing(box: Box, size: int, stride: int) -> No
 
 def test_where_the_grid_does_not_wrap_windows_end_at_its_edge() -> None:
     grid, region = gibs_grid("EPSG:3413", "1km"), region_of_box(Box(west=-180, south=20, east=180, north=90))
-    assert coverage(grid, 2, region, size=700) == Coverage(chips=6 * 6, tiles=8 * 8)  # 4096 pixels, of which 5.9 windows
+    assert coverage(grid, 2, region, size=700) == Coverage(chips=6 * 6, tiles=8 * 8)
 
 
 # -- the whole -----------------------------------------------------------------------------------------------------

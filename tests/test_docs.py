@@ -103,6 +103,44 @@ def test_every_command_of_the_pages_on_active_learning_runs(
                 project.tasks.import_labels(task, [(chip, (folders[chip],)) for chip in chips[:20]])
 
 
+def test_every_command_of_the_page_on_shards_runs(
+    tmp_path: Path, make_pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs/guides/shards.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) == 9
+    assert lines.pop(0) == "export CURATOR_PROJECT=s3://my-bucket/fires"
+    monkeypatch.setenv("CURATOR_PROJECT", str(tmp_path / "fires"))
+    with ec.create(tmp_path / "fires") as project:
+        project.import_pictures([make_pictures(12)])
+        main(["shards", "plan", "embed", "--size", "6"])
+        [plan] = project.shards.plans()
+        kubernetes = json.loads(re.findall(r"command: (\[.*\])", page)[0])
+        run_as_task(kubernetes, plan, monkeypatch, JOB_COMPLETION_INDEX="1")
+        assert project.shards.done(plan) == {1}
+        with FakeGibs() as gibs:
+            monkeypatch.setenv("CURATOR_SOURCE", gibs.url)
+            monkeypatch.setenv("CURATOR_CACHE", str(tmp_path / "cache"))
+            for line in lines:
+                if line.startswith("sbatch"):
+                    run_as_task(shlex.split(shlex.split(line)[-1]), plan, monkeypatch, SLURM_ARRAY_TASK_ID="0")
+                else:
+                    main(shlex.split(line.replace("3f1c", plan))[1:])
+        assert {json.loads(project.shards.plan(name))["kind"] for name in project.shards.plans()} == {
+            "download",
+            "embed",
+        }
+        assert len(project.embeddings(project.encoder()).ids.known(chip.id for chip in project.chips.all())) == 12
+
+
+def run_as_task(command: list[str], plan: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> None:
+    """Run a command of the page on shards as an array would."""
+    with monkeypatch.context() as inside:
+        for name, value in environment.items():
+            inside.setenv(name, value)
+        main([plan if word == "3f1c" else word for word in command[1:]])
+
+
 @pytest.mark.parametrize("line", commands())
 def test_documented_command_exists_with_these_options(line: str) -> None:
     context = click.Context(curator, info_name="curator")

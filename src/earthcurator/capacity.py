@@ -82,7 +82,7 @@ FIGURES: Mapping[str, Figure] = {
     "exact search ms a number": Figure(Range(3.8e-7, 4.6e-7), "search_speed: 5.3 CPU-ms for 100,000 x 128"),
     "index search ms": Figure(Range(1.5, 2.0), "search_speed, a million: p50 1.5 ms, 1.9 CPU-ms"),
     "index search exponent": Figure(Range(0.16, 0.28), "ten million: 2.7 to 3.5 CPU-ms, from 1.86 at one"),
-    "HTTP ms": Figure(Range(2.3, 22), "search_http: 2.4 more than in Python; 22 for 100 chips that it had not shown yet"),
+    "HTTP ms": Figure(Range(2.3, 22), "search_http: 2.4 more than in Python; 22 for 100 chips not shown before"),
 }
 """What the model reckons with; tests hold it against `benchmarks/results`."""
 

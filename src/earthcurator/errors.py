@@ -19,6 +19,7 @@
     │   ├── NotSignedIn          4   401   the server must know who asks
     │   └── WrongHost            4   421   the server was addressed by a name that is not its own
     ├── Busy                     5   503   the server has more to do than it can; it says when to ask again
+    │   └── NotReady             5   503   something that the server needs does not answer
     ├── SourceUnreachable        5   502   an imagery source does not answer
     └── StorageFailed            6   500   the project could not be read or written
         └── NewerFormat          6   500   the project was written by a newer Curator
@@ -144,6 +145,10 @@ class Busy(CuratorError):
         super().__init__(message, hint=hint)
         self.retry_seconds = retry_seconds
         """When to ask again."""
+
+
+class NotReady(Busy):
+    """Something that the server needs does not answer: its database, its storage, or its encoder."""
 
 
 class SourceUnreachable(CuratorError):

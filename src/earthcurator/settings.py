@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class Settings(BaseSettings):
@@ -35,6 +40,16 @@ class Settings(BaseSettings):
     url: str | None = Field(
         default=None,
         description="Where people find the server, e.g. `https://curator.example.org`, for the links that are printed.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="A token of 16 characters or more with which a program may read `/metrics`, and nothing else.",
+    )
+    settings_folder: Path | None = Field(
+        default=None,
+        description="A folder of files such as `curator_database_url` or `aws_secret_access_key`, each the value of "
+        "the variable of that name, for containers that get secrets as files. The environment comes before them.",
     )
     static: Path | None = Field(
         default=None, description="A folder with a built web app to serve instead of the one that comes with Curator."
@@ -82,6 +97,21 @@ class Settings(BaseSettings):
         description="Which task of an array this is, as Slurm, Kubernetes, Google Batch or AWS Batch say; "
         "`curator shards run` then does that task's shards.",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed, then the environment, then the files of `CURATOR_SETTINGS_FOLDER`."""
+        del dotenv_settings, file_secret_settings
+        folder = os.environ.get("CURATOR_SETTINGS_FOLDER")
+        files = [SecretsSettingsSource(settings_cls, folder)] if folder else []
+        return init_settings, env_settings, *files
 
     def storage_options(self) -> dict[str, str]:
         """Options that reach object storage; what is not set is left to the cloud's own rules."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import earthcurator as ec
+from earthcurator.scale import missing, run_shard
 from earthcurator.settings import Settings
 from tests.gibs.conftest import gibs, settings  # noqa: F401 - fixtures
 from tests.store.conftest import s3, s3_settings  # noqa: F401
@@ -18,28 +20,36 @@ from tests.store.conftest import s3, s3_settings  # noqa: F401
 PICTURES = 40
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def location(request: pytest.FixtureRequest, tmp_path: Path, make_pictures: Callable[..., Path]) -> str:
+@pytest.fixture
+def folder(tmp_path: Path, make_pictures: Callable[..., Path]) -> str:
     """Where a project with 40 chips is, none of them embedded."""
-    if request.param == "bucket":
-        request.getfixturevalue("s3_settings")
-        where = f"s3://ready/{uuid4().hex}"
-    else:
-        where = str(tmp_path / "shared")
+    where = str(tmp_path / "shared")
     fill(where, make_pictures)
     return where
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make_pictures: Callable[..., Path]) -> str:
-    """The same, in a folder."""
-    fill(str(tmp_path / "shared"), make_pictures)
-    return str(tmp_path / "shared")
+def bucket(s3_settings: Settings, make_pictures: Callable[..., Path]) -> str:  # noqa: F811
+    """The same, on the S3 server."""
+    where = f"s3://ready/{uuid4().hex}"
+    fill(where, make_pictures)
+    return where
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def location(request: pytest.FixtureRequest) -> str:
+    """The one and the other."""
+    return str(request.getfixturevalue(request.param))
 
 
 def fill(where: str, make_pictures: Callable[..., Path]) -> None:
     with ec.create(where) as project:
         project.import_pictures([make_pictures(PICTURES)])
+
+
+def run_all(project: ec.Project, plan: str) -> list[str]:
+    """Do what is missing, in this process."""
+    return [run_shard(project, plan, index) for index in missing(project, plan)]
 
 
 def vectors_of(where: str) -> dict[str, NDArray[np.float16]]:
@@ -55,6 +65,17 @@ def vectors_of(where: str) -> dict[str, NDArray[np.float16]]:
 def ids_of(where: str, *, opened_with: Settings | None = None) -> list[str]:
     with ec.open(where, settings=opened_with) as project:
         return [chip.id for chip in project.chips.all()]
+
+
+def children_of(parent: int, word: bytes) -> list[int]:
+    """The children of a process that have this word in their command line."""
+    found = []
+    for children in Path(f"/proc/{parent}/task").glob("*/children"):
+        for pid in map(int, children.read_text().split()):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+                if word in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(pid)
+    return found
 
 
 def data_files(where: str) -> set[str]:

@@ -9,106 +9,89 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import earthcurator as ec
-from earthcurator.scale import commit, missing, plan_embed, run_here, run_shard, status
+from earthcurator.scale import commit, commits, missing, plan_embed, run_here, status
+from tests.forks import curator
 
-from .conftest import PICTURES, fill, vectors_of
+from .conftest import PICTURES, children_of, data_files, run_all, vectors_of
 
 pytestmark = pytest.mark.slow
 
-KILLS = 8
-# One shard a commit, so that a kill has many commits to fall into.
-COMMIT = """
-import sys
-from earthcurator.scale import commits
-commits.SHARDS_A_COMMIT = 1
-import earthcurator as ec
-with ec.open(sys.argv[1]) as project:
-    print("ready", flush=True)
-    commits.commit(project, sys.argv[2])
-"""
+KILLS = 6
 
 
-def children() -> list[int]:
-    """The workers of this process: not what keeps track of its shared memory."""
-    pids = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+def one_shard_a_commit() -> None:
+    """So that a kill has many commits to fall into."""
+    commits.SHARDS_A_COMMIT = 1
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds its workers in /proc")
-def test_killed_worker_costs_one_shard(location: str) -> None:
-    with ec.open(location) as project:
-        plan = plan_embed(project, size=2)
+def test_killed_worker_costs_one_shard(folder: str) -> None:
+    with ec.open(folder) as project:
+        plan = plan_embed(project, size=1)
         killed: list[int] = []
 
         def kill_one() -> None:
             while not project.shards.done(plan):
-                time.sleep(0.05)
-            victim = children()[0]
+                time.sleep(0.01)
+            victim = children_of(os.getpid(), b"spawn_main")[0]
             os.kill(victim, signal.SIGKILL)
             killed.append(victim)
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        ran = run_here(location, plan, missing(project, plan), workers=2, settings=project.settings)
+        ran = run_here(folder, plan, missing(project, plan), workers=2, settings=project.settings)
         killer.join()
         assert killed
-        assert (ran.made + ran.there, ran.failed) == (20, {})
+        assert (ran.made + ran.there, ran.failed) == (PICTURES, {})
         commit(project, plan)
-    assert len(vectors_of(location)) == PICTURES
+    assert len(vectors_of(folder)) == PICTURES
+    assert len(data_files(folder)) <= PICTURES + 1  # one of each shard, and of the one that the kill hit
 
 
 def test_killed_committer_loses_and_doubles_nothing(location: str, tmp_path: Path) -> None:
-    with ec.open(location) as project:
-        plan = plan_embed(project, size=2)
-        for index in range(20):
-            run_shard(project, plan, index)
     rng, interrupted = random.Random(0), 0
-    longest = 1.5
-    for _ in range(KILLS):
-        process = subprocess.Popen([sys.executable, "-c", COMMIT, location, plan], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            process.wait(rng.uniform(0.02, longest))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            interrupted += 1
-        process.communicate()
-        with ec.open(location) as project:
-            now = status(project, plan)
-        assert len(vectors_of(location)) >= now.rows
-        if now.committed == now.shards:
-            break
-        longest = max(0.1, longest * 0.7)  # it gets less and less done, so that there is always work left
     with ec.open(location) as project:
+        plan = plan_embed(project, size=1)
+        run_all(project, plan)
+        for _ in range(KILLS):
+            before = len(project.shards.commits(plan))
+            process = curator(
+                *("--project", location, "shards", "commit", plan),
+                errors=tmp_path / "errors.txt",
+                environment=os.environ,
+                before=one_shard_a_commit,
+            )
+            while process.is_alive() and len(project.shards.commits(plan)) == before:
+                time.sleep(0.02)
+            time.sleep(rng.uniform(0, 0.1))
+            process.kill()
+            process.join()
+            interrupted += process.exitcode == -signal.SIGKILL
+            assert len(vectors_of(location)) >= status(project, plan).rows > 0
         commit(project, plan)
         now = status(project, plan)
-    assert (now.committed, now.shards) == (20, 20)
+    assert (now.committed, now.rows, now.doubled) == (PICTURES, PICTURES, 0)
     assert len(vectors_of(location)) == PICTURES
-    assert interrupted
+    assert interrupted >= KILLS // 2
 
 
-def test_killed_run_continues_where_it_was(tmp_path: Path, make_pictures: Callable[..., Path]) -> None:
-    where = str(tmp_path / "shared")
-    fill(where, make_pictures)
-    command = [sys.executable, "-m", "earthcurator", "--project", where, "shards"]
-    with ec.open(where) as project:
+def test_killed_run_continues_where_it_was(folder: str) -> None:
+    with ec.open(folder) as project:
         plan = plan_embed(project, size=1)
-        process = subprocess.Popen([*command, "run", plan, "--workers", "2"], stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "earthcurator", "--project", folder, "shards", "run", plan, "--workers", "2"]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # it has processes of its own, so no fork
         while not project.shards.done(plan):
-            time.sleep(0.05)
+            time.sleep(0.01)
         process.kill()
         process.wait()
         early = {index: project.shards.record(plan, index) for index in project.shards.done(plan)}
-    assert len(early) < PICTURES
-    subprocess.run([*command, "run", plan, "--workers", "2"], check=True, capture_output=True)
-    subprocess.run([*command, "commit", plan], check=True, capture_output=True)
-    with ec.open(where) as project:
+        assert len(early) < PICTURES
+        run_all(project, plan)
         assert {index: project.shards.record(plan, index) for index in early} == early  # none was made again
-    assert len(vectors_of(where)) == PICTURES
+        commit(project, plan)
+    assert len(vectors_of(folder)) == PICTURES

@@ -18,31 +18,28 @@ from earthcurator.project.sharding import ShardBook
 from earthcurator.scale import commit, missing, plan_download, plan_embed, plan_index, run_here, run_shard, status
 from earthcurator.scale.status import shards_of_task
 from earthcurator.settings import Settings
+from earthcurator.store import LocalFiles
 from earthcurator.testing.gibs import FakeGibs, Faults
 
-from .conftest import PICTURES, data_files, fill, ids_of, vectors_of
-
-
-def run_all(project: ec.Project, plan: str) -> list[str]:
-    return [run_shard(project, plan, index) for index in missing(project, plan)]
+from .conftest import PICTURES, data_files, fill, ids_of, run_all, vectors_of
 
 
 def test_several_processes_make_the_vectors_that_one_makes(
-    location: str, tmp_path: Path, make_pictures: Callable[..., Path]
+    bucket: str, tmp_path: Path, make_pictures: Callable[..., Path]
 ) -> None:
     alone = str(tmp_path / "alone")
     fill(alone, make_pictures)
     with ec.open(alone) as project:
         project.embed()
-    with ec.open(location) as project:
+    with ec.open(bucket) as project:
         plan = plan_embed(project, size=9)
-        ran = run_here(location, plan, missing(project, plan), workers=2, settings=project.settings)
+        ran = run_here(bucket, plan, missing(project, plan), workers=2, settings=project.settings)
         assert (ran.made, ran.there, ran.failed) == (5, 0, {})
         assert len(project.embeddings(project.encoder())) == 0  # nobody sees them yet
         done = commit(project, plan)
         assert (done.shards, done.rows, done.doubled) == (5, PICTURES, 0)
         assert project.search(ec.Query(positives=[next(project.chips.all())], k=3)).waiting == 0
-    expected, found = vectors_of(alone), vectors_of(location)
+    expected, found = vectors_of(alone), vectors_of(bucket)
     assert found.keys() == expected.keys()
     for chip, vector in expected.items():
         np.testing.assert_allclose(found[chip].astype(np.float32), vector.astype(np.float32), atol=2e-3)
@@ -74,6 +71,18 @@ def test_the_worker_that_comes_second_removes_what_it_wrote(folder: str, monkeyp
     assert data_files(folder) == before
 
 
+def test_record_whose_answer_was_lost_on_the_way_is_the_workers_own(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = LocalFiles.create
+    with ec.open(folder) as project:
+        plan = plan_embed(project, size=40)
+        # A client that hears nothing asks again, and is told that the record is there.
+        monkeypatch.setattr(LocalFiles, "create", lambda *of: create(*of) and create(*of))
+        assert run_shard(project, plan, 0) == "made"
+        assert commit(project, plan).rows == PICTURES
+
+
 def test_committers_and_an_embedding_at_once_double_nothing(location: str) -> None:
     with ec.open(location) as project:
         plan = plan_embed(project, size=4)
@@ -102,6 +111,17 @@ def test_commit_can_be_repeated_and_done_in_parts(location: str) -> None:
         now = status(project, plan)
         assert (now.shards, now.done, now.committed, now.rows, now.missing) == (4, 4, 4, 40, 0)
     assert len(vectors_of(location)) == PICTURES
+
+
+def test_shard_that_two_programs_committed_counts_once(folder: str) -> None:
+    with ec.open(folder) as project:
+        plan = plan_embed(project, size=10)
+        run_all(project, plan)
+        commit(project, plan)
+        project.shards.add_commit(plan, {0: {"rows": 0, "doubled": 10, "failed": 0}})
+        project.shards.add_commit(plan, {1: {"rows": 10, "doubled": 0, "failed": 0}})
+        now = status(project, plan)
+    assert (now.committed, now.rows, now.doubled) == (4, 40, 0)
 
 
 def test_rows_that_came_another_way_are_left_out_of_the_commit(folder: str, make_pictures: Callable[..., Path]) -> None:
@@ -216,18 +236,20 @@ def planned(project: ec.Project, *layers: str, size: int = 4, **options: Any) ->
         return plan_download(project, order, imagery, size=size)
 
 
-@pytest.mark.parametrize("options", [{}, {"chip_size": 256, "stride": 200, "edge": "within"}], ids=["tiles", "windows"])
+@pytest.mark.parametrize(
+    "options", [{"zoom": 2}, {"zoom": 1, "chip_size": 256, "stride": 200, "edge": "within"}], ids=["tiles", "windows"]
+)
 def test_download_in_shards_brings_the_chips_of_a_download(
     tmp_path: Path, settings: Settings, options: dict[str, Any]
 ) -> None:
     with ec.create(tmp_path / "alone", settings=settings) as alone:
-        alone.download([TRUE_COLOUR, TEMPERATURE], GLOBE, "2020-08-16/2020-08-17", zoom=2, min_valid=0, **options)
-        expected = {chip.id: alone.chips.pictures([chip.id])[chip.id] for chip in alone.chips.all()}
+        alone.download([TRUE_COLOUR, TEMPERATURE], GLOBE, "2020-08-16/2020-08-17", min_valid=0, **options)
+        expected = alone.chips.pictures([chip.id for chip in alone.chips.all()])
     with ec.create(tmp_path / "shared", settings=settings) as project:
-        plan = planned(project, TRUE_COLOUR, TEMPERATURE, **options)
+        plan = planned(project, TRUE_COLOUR, TEMPERATURE, size=9, **options)
         assert set(run_all(project, plan)) == {"made"}
         assert commit(project, plan).rows == len(expected)
-        found = {chip.id: project.chips.pictures([chip.id])[chip.id] for chip in project.chips.all()}
+        found = project.chips.pictures([chip.id for chip in project.chips.all()])
     assert len(expected) > 8
     assert found == expected
 

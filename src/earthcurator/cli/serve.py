@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import logging.config
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from earthcurator.cli.app import Here
 from earthcurator.cli.output import say
 from earthcurator.cli.people import join_link
 from earthcurator.project import Project
+from earthcurator.web.logs import LogFormat, logging_as
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,6 +29,7 @@ class _Listening:
     names: tuple[str, ...]
     proxies: tuple[str, ...]
     processes: int
+    log_format: LogFormat
 
 
 def _listening(command: F) -> F:
@@ -45,6 +47,13 @@ def _listening(command: F) -> F:
         ),
         click.option(
             "--processes", default=1, show_default=True, type=click.IntRange(1), help="More than one needs PostgreSQL."
+        ),
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="json: every request, as one JSON object a line.",
         ),
     ]
     for option in reversed(options):
@@ -100,11 +109,15 @@ def _serve(project: Project, listening: _Listening, *, page: str | None, browse:
         if page and browse:
             click.launch(url + page)
 
-    stderr = logging.StreamHandler()
-    stderr.setLevel(logging.WARNING)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", handlers=[stderr])
-    logging.getLogger("earthcurator").setLevel(logging.INFO)  # for the logs of jobs
-    serve(project, serving, processes=listening.processes, proxies=listening.proxies, ready=ready)
+    logging.config.dictConfig(logging_as(listening.log_format))
+    serve(
+        project,
+        serving,
+        processes=listening.processes,
+        proxies=listening.proxies,
+        log_format=listening.log_format,
+        ready=ready,
+    )
 
 
 def _offer_sign_in(project: Project, url: str) -> None:

@@ -2,7 +2,7 @@
 
     shards/<plan>/plan.json             what the plan does, in ranges
     shards/<plan>/done/<index>.json     a finished shard: its staged files, counts and errors; the first one wins
-    shards/<plan>/commits/<name>.json   shards whose rows are in their table
+    shards/<plan>/commits/<name>.json   shards whose rows are in their table, and how many each has
 
 Files are only ever created, in one step, so that any number of programs may read and write here at once. What is here
 is JSON: plans are made and understood by `earthcurator.scale`.
@@ -11,7 +11,7 @@ is JSON: plans are made and understood by `earthcurator.scale`.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -70,7 +70,9 @@ class ShardBook:
 
     def finish(self, plan: str, index: int, record: Record) -> bool:
         """Record a shard as finished; False when another program was first."""
-        return self._files.create(_done(plan, index), json.dumps(record).encode())
+        name, content = _done(plan, index), json.dumps(record).encode()
+        # A request whose answer was lost is sent again, and then told that the record is there: its own.
+        return self._files.create(name, content) or self._files.read(name) == content
 
     def record(self, plan: str, index: int) -> Record:
         """What is recorded of a finished shard."""
@@ -86,17 +88,17 @@ class ShardBook:
 
     # -- commits -----------------------------------------------------------------------------------------------------
 
-    def add_commit(self, plan: str, shards: Sequence[int], counts: Mapping[str, int]) -> None:
-        """Note that the rows of these shards are in their table."""
-        content = json.dumps({"shards": list(shards), **counts}).encode()
-        name = sha256(json.dumps(list(shards)).encode()).hexdigest()[:12]
-        self._files.create(f"shards/{plan}/commits/{name}.json", content)
+    def add_commit(self, plan: str, shards: Mapping[int, Record]) -> None:
+        """Note that the rows of these shards are in their table, with counts of each shard."""
+        content = json.dumps(shards).encode()
+        self._files.create(f"shards/{plan}/commits/{sha256(content).hexdigest()[:12]}.json", content)
 
-    def commits(self, plan: str) -> Collection[Record]:
-        """The commits of a plan."""
+    def commits(self, plan: str) -> list[dict[int, Record]]:
+        """The commits of a plan. Programs that commit at once may each have noted the same shard."""
         folder = f"shards/{plan}/commits"
         found = (self._files.read(f"{folder}/{name}") for name in self._files.names(folder) if name[0] != ".")
-        return [json.loads(content) for content in found if content is not None]
+        notes = (json.loads(content) for content in found if content is not None)
+        return [{int(index): counts for index, counts in note.items()} for note in notes]
 
 
 def _done(plan: str, index: int) -> str:

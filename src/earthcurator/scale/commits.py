@@ -14,6 +14,7 @@ from earthcurator.imagery import Progress
 from earthcurator.project import Project
 from earthcurator.scale.plans import DownloadPlan, IndexPlan, Plan, read_plan
 from earthcurator.scale.status import committed
+from earthcurator.scale.work import silent
 from earthcurator.store import Staging
 
 log = logging.getLogger(__name__)
@@ -39,14 +40,10 @@ class Committed:
     """Shards whose files are gone: they have to be run again."""
 
 
-def _silent(done: int, total: int | None) -> None:
-    """The progress of someone who does not look."""
-
-
-def commit(project: Project, plan: str, *, progress: Progress = _silent) -> Committed:
+def commit(project: Project, plan: str, *, progress: Progress = silent) -> Committed:
     """Take in all finished shards that are not in the project yet, and bring its index up to date."""
     work = read_plan(project.shards.plan(plan))
-    waiting = sorted(project.shards.done(plan) - committed(project, plan))
+    waiting = sorted(project.shards.done(plan) - committed(project, plan).keys())
     parts = []
     for at in range(0, len(waiting), SHARDS_A_COMMIT):
         progress(at, len(waiting))
@@ -70,17 +67,15 @@ def _commit_some(project: Project, plan: str, work: Plan, indices: Sequence[int]
     for index in lost:
         log.warning("what shard %d of %s wrote is gone; it has to be run again", index, plan)
         book.reopen(plan, index)
-    taken = [index for index in indices if index not in lost]
-    counts = {
-        "rows": sum(published.rows),
-        "doubled": sum(published.doubled),
-        "failed": sum(
-            int(record["failed"]) for index, record in zip(indices, records, strict=True) if index not in lost
-        ),
+    taken = {
+        index: {"rows": rows, "doubled": doubled, "failed": int(record["failed"])}
+        for index, record, rows, doubled in zip(indices, records, published.rows, published.doubled, strict=True)
+        if index not in lost
     }
     if taken:
-        book.add_commit(plan, taken, counts)
-    return Committed(plan=plan, shards=len(taken), reopened=lost, **counts)
+        book.add_commit(plan, taken)
+    totals = {name: sum(counts[name] for counts in taken.values()) for name in ("rows", "doubled", "failed")}
+    return Committed(plan=plan, shards=len(taken), reopened=lost, **totals)
 
 
 def _staging(project: Project, work: Plan) -> Staging:

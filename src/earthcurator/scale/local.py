@@ -11,13 +11,14 @@ import multiprocessing
 import signal
 from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from earthcurator.errors import CuratorError, StorageFailed
 from earthcurator.imagery import Progress
-from earthcurator.scale.work import Ran, run_at, shared
+from earthcurator.scale.work import Ran, run_at, shared, silent
 from earthcurator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,6 @@ class _Worker:
     index: int
 
 
-def _silent(done: int, total: int | None) -> None:
-    """The progress of someone who does not look."""
-
-
 def run_here(
     location: str,
     plan: str,
@@ -45,7 +42,7 @@ def run_here(
     *,
     workers: int,
     settings: Settings,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Ran:
     """Do these shards of the plan of a project, in `workers` processes."""
     ran, deaths = Ran(), Counter[int]()
@@ -59,7 +56,8 @@ def run_here(
         theirs.close()  # so that its death is the end of our side
         index = waiting.popleft()
         working[ours] = _Worker(process, index)
-        ours.send(index)
+        with suppress(OSError):  # it died already; we hear of that when we listen
+            ours.send(index)
 
     try:
         for _ in range(workers):

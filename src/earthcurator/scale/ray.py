@@ -12,15 +12,11 @@ from typing import Any
 
 from earthcurator.errors import Conflict, CuratorError, SourceUnreachable, StorageFailed
 from earthcurator.imagery import Progress
-from earthcurator.scale.work import Ran, run_at, shared
+from earthcurator.scale.work import Ran, run_at, shared, silent
 from earthcurator.settings import Settings
 
 _RETRIES = 5
 """How often a task is run again whose worker died."""
-
-
-def _silent(done: int, total: int | None) -> None:
-    """The progress of someone who does not look."""
 
 
 def run_on_ray(
@@ -31,12 +27,14 @@ def run_on_ray(
     settings: Settings,
     address: str | None = None,
     gpus_per_task: float = 0,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Ran:
     """Do these shards of the plan of a project on the cluster at `address`; without one, on a cluster of this machine.
 
     Every node has to have Curator, and reach the project at its location.
     """
+    if not indices:
+        return Ran()  # no cluster is started for nothing
     ray = _ray()
     try:
         ray.init(address=address, include_dashboard=False, log_to_driver=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from earthcurator.errors import BadInput
 from earthcurator.project import Project
@@ -40,20 +41,26 @@ class Status:
 def status(project: Project, plan: str) -> Status:
     """How far a plan is."""
     work = read_plan(project.shards.plan(plan))
-    commits = project.shards.commits(plan)
+    shards = committed(project, plan)
     return Status(
         plan=plan,
         kind=work.kind,
         shards=work.shards,
         done=len(project.shards.done(plan)),
-        committed=len(committed(project, plan)),
-        **{name: sum(int(commit[name]) for commit in commits) for name in ("rows", "doubled", "failed")},
+        committed=len(shards),
+        **{name: sum(int(counts[name]) for counts in shards.values()) for name in ("rows", "doubled", "failed")},
     )
 
 
-def committed(project: Project, plan: str) -> set[int]:
-    """The shards whose rows are in the project."""
-    return {int(index) for commit in project.shards.commits(plan) for index in commit["shards"]}
+def committed(project: Project, plan: str) -> dict[int, Mapping[str, Any]]:
+    """The shards whose rows are in the project, with the counts of each."""
+    found: dict[int, Mapping[str, Any]] = {}
+    for commit in project.shards.commits(plan):
+        for index, counts in commit.items():
+            # Of two programs that committed a shard at once, one added its rows and the other found them there.
+            if index not in found or counts["rows"] > found[index]["rows"]:
+                found[index] = counts
+    return found
 
 
 def missing(project: Project, plan: str, among: Collection[int] | None = None) -> list[int]:

@@ -87,6 +87,10 @@ class Ran:
         return self.made + self.there + len(self.failed)
 
 
+def silent(done: int, total: int | None) -> None:
+    """The progress of someone who does not look."""
+
+
 def run_shard(project: Project, plan: str, index: int) -> Outcome:
     """Do one shard of a plan, unless it is done. A picture that cannot be used is an error in its record."""
     book = project.shards

@@ -16,10 +16,12 @@ from earthcurator.web import (
     encoders,
     errors,
     explore,
+    health,
     imagery,
     jobs,
     learn,
     live,
+    metrics,
     pairing,
     people,
     search,
@@ -51,8 +53,11 @@ PARTS = (
 """What is under `/api/v1`."""
 
 
-def create_app(project: Project, serving: Serving, *, runner: Runner | None = None) -> FastAPI:
+def create_app(
+    project: Project, serving: Serving, *, runner: Runner | None = None, counted: metrics.Metrics | None = None
+) -> FastAPI:
     """The app for an open project. The caller closes the project; `runner` works on jobs while the app runs."""
+    counted = counted or metrics.Metrics()
     broadcast = live.Broadcast(project)
     trainer = Trainer(project, broadcast.look)
 
@@ -82,7 +87,9 @@ def create_app(project: Project, serving: Serving, *, runner: Runner | None = No
     app.state.project = project
     app.state.serving = serving
     app.state.access = Access(project, serving)
-    app.state.lanes = Lanes(project.threads)
+    app.state.metrics = counted
+    app.state.readiness = health.Readiness.of(project)
+    app.state.lanes = Lanes(project.threads, counted)
     app.state.live = broadcast
     app.state.trainer = trainer
     app.state.maps = explore.Maps()
@@ -92,14 +99,11 @@ def create_app(project: Project, serving: Serving, *, runner: Runner | None = No
     for part in PARTS:
         api.include_router(part)
     app.include_router(api)
-
-    @app.get("/healthz", tags=["server"])
-    async def healthz() -> dict[str, str]:
-        """Whether the server answers."""
-        return {"status": "ok", "version": earthcurator.__version__}
+    app.include_router(health.router)
+    app.include_router(metrics.router)
 
     # Asked only for what no route has: a page never hides a path of the API, nor the methods that it takes.
     app.router.default = Pages(app.router.not_found, project.settings.static)
     app.add_middleware(SignedInFirst)
-    app.add_middleware(Guard, serving=serving)
+    app.add_middleware(Guard, serving=serving, metrics=counted)
     return app

@@ -14,8 +14,9 @@ import math
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -23,6 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from earthcurator.errors import BadRequest, Busy, CuratorError, NotAllowed, TooLarge, WrongHost
 from earthcurator.web import errors, extensions
+from earthcurator.web.logs import REQUEST
+from earthcurator.web.metrics import Metrics
 from earthcurator.web.serving import Serving
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ SECURITY_HEADERS = {
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Answered however much there is to do: it is then that somebody looks."""
 _LOOKING = {"GET", "HEAD", "OPTIONS"}
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -70,11 +75,13 @@ class Guard:
         *,
         idle_seconds: float = IDLE_SECONDS,
         new_id: Callable[[], str] = lambda: token_hex(8),
+        metrics: Metrics | None = None,
     ) -> None:
         self._app = app
         self._serving = serving
         self._idle_seconds = idle_seconds
         self._new_id = new_id
+        self._metrics = metrics or Metrics()
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +107,9 @@ class Guard:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         exchange = _Exchange(scope, receive, send, self._id(headers), self._idle_seconds)
+        REQUEST.set(exchange.name)
         self._requests += 1
+        self._metrics.open.inc()
         try:
             _check_host(headers, self._serving)
             exchange.extension = await _paired(scope, headers)
@@ -117,7 +126,10 @@ class Guard:
                 await exchange.refuse(errors.mistake())
         finally:
             self._requests -= 1
-            log.info("%s", exchange)
+            self._metrics.open.dec()
+            self._metrics.count(scope["method"], exchange.route, exchange.status, exchange.seconds)
+            quiet = scope["path"] in _PROBES and exchange.status == HTTPStatus.OK
+            log.log(logging.DEBUG if quiet else logging.INFO, "%s", exchange, extra={"fields": exchange.fields})
 
     def _check(self, scope: Scope, headers: Headers, exchange: _Exchange) -> None:
         if scope["method"] not in _LOOKING and not (exchange.extension and _has_token(scope, headers)):
@@ -125,7 +137,7 @@ class Guard:
         exchange.limit = _limit(scope["path"], self._serving)
         if "content-length" in headers and _declared_bytes(headers) > exchange.limit:
             raise _too_large(exchange.limit)
-        if self._requests > MOST_REQUESTS and scope["path"] != "/healthz":
+        if self._requests > MOST_REQUESTS and scope["path"] not in _PROBES:
             raise Busy(f"{self._requests} requests are under way already", hint="ask again in a second")
 
     def _id(self, headers: Headers) -> str:
@@ -145,19 +157,45 @@ class _Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._name = name
+        self.name = name
         self._idle_seconds = idle_seconds
         self._begun = time.monotonic()
         self._bytes = 0
         self._waited = 0.0
-        self._status = 0
+        self.status = 0
         self._reading = True
         scope.setdefault("state", {})["request_id"] = name
 
     def __str__(self) -> str:
-        path = self._scope.get("raw_path", b"").decode("ascii", "replace")  # as sent: no line breaks in the log
-        took = 1000 * (time.monotonic() - self._begun)
-        return f"{self._scope['method']} {path} {self._status or 'no answer'} {took:.0f} ms {self._name}"
+        took = 1000 * self.seconds
+        return f"{self._scope['method']} {self._path} {self.status or 'no answer'} {took:.0f} ms {self.name}"
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The same for a program that reads the log."""
+        return {
+            "method": self._scope["method"],
+            "path": self._path,
+            "route": self.route,
+            "status": self.status,
+            "milliseconds": round(1000 * self.seconds),
+        }
+
+    @property
+    def route(self) -> str:
+        """The template of its route below `/api/v1`, e.g. `/tasks/{task}`; `other` for all that has none."""
+        route = self._scope.get("route")
+        return route.path.removeprefix("/api/v1") if route is not None else "other"
+
+    @property
+    def seconds(self) -> float:
+        """Since it came."""
+        return time.monotonic() - self._begun
+
+    @property
+    def _path(self) -> str:
+        path: bytes = self._scope.get("raw_path", b"")
+        return path.decode("ascii", "replace")  # as sent: no line breaks in the log
 
     async def receive(self) -> Message:
         """The next piece of the body; the end of the connection once it is too large."""
@@ -186,14 +224,14 @@ class _Exchange:
         if self.refused:
             return
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self.status = message["status"]
             self._dress(MutableHeaders(scope=message))
         await self._send(message)
 
     def _dress(self, headers: MutableHeaders) -> None:
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
-        headers["X-Request-ID"] = self._name
+        headers["X-Request-ID"] = self.name
         if self.extension:
             headers.update(extensions.allow(self.extension))
         if self._reading and self._declared > LINGER_BYTES:
@@ -204,7 +242,7 @@ class _Exchange:
 
     async def refuse(self, response: Response) -> None:
         """Answer here, and close the connection rather than read the body to its end."""
-        if self._status:  # the answer has begun: all that is left is to end it
+        if self.status:  # the answer has begun: all that is left is to end it
             self.refused = True
             return
         response.headers["Connection"] = "close"

@@ -21,6 +21,7 @@ from earthcurator.web.asked import Asked, ChipId, ClassName, EventId, Note, Task
 from earthcurator.web.context import RANK, Annotator, Curator, Here
 from earthcurator.web.errors import Fault
 from earthcurator.web.lanes import Lanewise
+from earthcurator.web.metrics import Counted
 from earthcurator.web.trainer import Trainer, Training
 
 router = APIRouter()
@@ -85,10 +86,13 @@ class Mine(BaseModel):
 
 
 @router.post("/tasks/{task}/labels")
-def put_labels(task: TaskId, asked: Events, who: Annotator, project: Here, trainer: Training) -> Outcomes:
+def put_labels(
+    task: TaskId, asked: Events, who: Annotator, project: Here, trainer: Training, counted: Counted
+) -> Outcomes:
     """Keep what I say, each event by itself: one that is refused stops no other. Safe to send again."""
     project.tasks.store.get(task)
     outcomes = [_put(item, task, who, project) for item in asked.labels]
+    counted.labels.inc(sum(outcome.label is not None and not outcome.replayed for outcome in outcomes))
     trainer.touch(task)
     return Outcomes(outcomes=outcomes)
 
@@ -260,20 +264,23 @@ def _contested(project: Project, task: str, limit: int) -> ContestedChips:
 
 
 @router.post("/tasks/{task}/adjudications")
-def adjudicate(task: TaskId, asked: Word, who: Curator, project: Here, trainer: Training) -> Outcome:
+def adjudicate(task: TaskId, asked: Word, who: Curator, project: Here, trainer: Training, counted: Counted) -> Outcome:
     """Have the last word on a chip, whatever people said. Safe to send again."""
     found = project.tasks.store.get(task)
     kept = project.tasks.adjudicate(found, asked.chip, asked.value, by=who.id, note=asked.note, id=asked.id)
+    counted.labels.inc(not kept.replayed)
     trainer.touch(task)
     return Outcome.of(kept)
 
 
 @router.post("/tasks/{task}/imports")
 async def import_labels(
-    task: TaskId, asked: Import, _who: Curator, project: Here, trainer: Training, lanes: Lanewise
+    task: TaskId, asked: Import, _who: Curator, project: Here, trainer: Training, lanes: Lanewise, counted: Counted
 ) -> Taken:
     """Take labels over that were made elsewhere. Doing it again adds none."""
-    return await lanes.heavy.run(lambda: _import(task, asked, project, trainer))
+    taken = await lanes.heavy.run(lambda: _import(task, asked, project, trainer))
+    counted.labels.inc(taken.added)
+    return taken
 
 
 def _import(task: str, asked: Import, project: Project, trainer: Trainer) -> Taken:

@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from earthcurator.errors import Busy
+from earthcurator.web.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -23,8 +25,12 @@ T = TypeVar("T")
 class Lane:
     """Threads for one sort of work, and a queue of limited length before them."""
 
-    def __init__(self, name: str, *, threads: int, waiting: int) -> None:
+    def __init__(self, name: str, *, threads: int, waiting: int, metrics: Metrics | None = None) -> None:
+        metrics = metrics or Metrics()
         self._name = name
+        self._requests = metrics.lane_requests.labels(name)
+        self._refused = metrics.lane_refused.labels(name)
+        self._seconds = metrics.lane_seconds.labels(name)
         self._room = threads + waiting
         self._inside = 0
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -33,10 +39,12 @@ class Lane:
     def admit(self) -> Iterator[None]:
         """A place, kept until the context ends, e.g. while a large body is read. Raises Busy when there is none."""
         if self._inside >= self._room:
+            self._refused.inc()
             raise Busy(f"{self._inside} requests for {self._name} are under way already", hint="ask again in a second")
         self._inside += 1
         try:
-            yield
+            with self._requests.track_inprogress():
+                yield
         finally:
             self._inside -= 1
 
@@ -47,20 +55,31 @@ class Lane:
 
     async def go_on(self, work: Callable[[], T]) -> T:
         """What `work` returns, for whom was admitted."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+        def timed() -> T:
+            with self._seconds.time():
+                return work()
+
+        here = copy_context()  # so that the log knows which request it is
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: here.run(timed))
 
 
 class Lanes:
     """The lanes of a server."""
 
-    def __init__(self, threads: int) -> None:
-        self.search = Lane("search", threads=threads, waiting=32)
-        self.learn = Lane("learning", threads=1, waiting=8)  # a model is one for all, and whoever asks waits for it
-        self.reports = Lane("reports", threads=2, waiting=128)  # the first of a large task takes seconds
-        self.heavy = Lane("lists and tasks", threads=2, waiting=62)  # what reads or writes something of every chip
-        self.uploads = Lane("uploads of examples", threads=2, waiting=14)  # each is in memory as long as it is read
-        self.captures = Lane("pictures from Worldview", threads=4, waiting=28)  # these wait for the imagery source
-        self.pictures = Lane("pictures", threads=threads, waiting=256)  # a screen asks for many small ones at once
+    def __init__(self, threads: int, metrics: Metrics | None = None) -> None:
+        metrics = metrics or Metrics()
+
+        def lane(name: str, *, threads: int, waiting: int) -> Lane:
+            return Lane(name, threads=threads, waiting=waiting, metrics=metrics)
+
+        self.search = lane("search", threads=threads, waiting=32)
+        self.learn = lane("learning", threads=1, waiting=8)  # a model is one for all, and whoever asks waits for it
+        self.reports = lane("reports", threads=2, waiting=128)  # the first of a large task takes seconds
+        self.heavy = lane("lists and tasks", threads=2, waiting=62)  # what reads or writes something of every chip
+        self.uploads = lane("uploads of examples", threads=2, waiting=14)  # each is in memory as long as it is read
+        self.captures = lane("pictures from Worldview", threads=4, waiting=28)  # these wait for the imagery source
+        self.pictures = lane("pictures", threads=threads, waiting=256)  # a screen asks for many small ones at once
 
 
 async def _lanes(connection: HTTPConnection) -> Lanes:

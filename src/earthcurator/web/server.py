@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,20 +29,15 @@ from earthcurator.project import open as open_project
 from earthcurator.settings import Settings
 from earthcurator.web.access import refuse_open
 from earthcurator.web.app import create_app
+from earthcurator.web.logs import LogFormat, logging_as
+from earthcurator.web.metrics import Metrics, shared_by_processes
 from earthcurator.web.proxies import Proxied
 from earthcurator.web.serving import Serving
 
 log = logging.getLogger(__name__)
 
-WORKER_LOG = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": "WARNING"}},
-    "loggers": {"earthcurator": {"level": "INFO"}},  # for the logs of jobs
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-}
-"""How processes that we start ourselves log; a process that calls us has settled that already."""
+SLOWEST_START = 60
+"""Seconds. A process of several that has not answered by then is begun anew; a busy machine takes long to import."""
 
 Ready = Callable[[str], None]
 
@@ -56,12 +52,14 @@ def serve(
     *,
     processes: int = 1,
     proxies: Sequence[str] = (),
+    log_format: LogFormat = "text",
     ready: Ready = _nobody_waits,
 ) -> None:
     """Serve a project until SIGINT or SIGTERM; `ready` gets the address once connections are taken.
 
     Requests under way are answered before it ends, and jobs that run are handed back, all in less than ten seconds.
-    `proxies` are the addresses whose word counts about who asks and whether by https.
+    `proxies` are the addresses whose word counts about who asks and whether by https. `log_format` is for processes
+    that are started here; the one that calls has settled how it logs.
     """
     if processes < 1:
         raise BadInput(f"a server takes one or more processes, not {processes}", hint="leave it out for one")
@@ -79,7 +77,7 @@ def serve(
         if processes == 1:
             _run_here(project, here, proxies, listening)
         else:
-            _run_workers(project, here, processes, proxies, listening)
+            _run_workers(project, here, processes, proxies, listening, logging_as(log_format))
 
 
 def _run_here(project: Project, serving: Serving, proxies: Sequence[str], listening: socket.socket) -> None:
@@ -94,22 +92,31 @@ def _run_here(project: Project, serving: Serving, proxies: Sequence[str], listen
 
 
 def _run_workers(
-    project: Project, serving: Serving, processes: int, proxies: Sequence[str], listening: socket.socket
+    project: Project,
+    serving: Serving,
+    processes: int,
+    proxies: Sequence[str],
+    listening: socket.socket,
+    log_config: dict[str, Any],
 ) -> None:
-    factory = partial(_worker_app, project.location, project.settings, serving, proxies)
-    config = _config(factory, factory=True, workers=processes, log_config=WORKER_LOG)
-    with _on_signals(signal.SIG_DFL):  # the supervisor sets its own, and does not put ours back
+    # The supervisor sets its own signals, and does not put ours back.
+    with shared_by_processes() as counted, _on_signals(signal.SIG_DFL):
+        factory = partial(_worker_app, project.location, project.settings, serving, proxies, counted)
+        config = _config(
+            factory, factory=True, workers=processes, log_config=log_config, timeout_worker_healthcheck=SLOWEST_START
+        )
         workers = Multiprocess(config, sockets=[listening])
         workers.run()
     if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
         raise StorageFailed("a process of the server could not start", hint="its log says why")
 
 
-def _worker_app(location: str, settings: Settings, serving: Serving, proxies: Sequence[str]) -> ASGIApp:
+def _worker_app(location: str, settings: Settings, serving: Serving, proxies: Sequence[str], counted: Path) -> ASGIApp:
     """The app of one process among several. The process opens the project for itself, and ends with it."""
     project = open_project(location, settings=settings)
     project.records.serve()
-    return _behind(create_app(project, serving, runner=Runner(project)), settings, proxies)
+    app = create_app(project, serving, runner=Runner(project), counted=Metrics(counted))
+    return _behind(app, settings, proxies)
 
 
 def _behind(app: FastAPI, settings: Settings, proxies: Sequence[str]) -> ASGIApp:

@@ -68,6 +68,12 @@ class Jobs:
         """The job with this id."""
         return self._database.read(lambda connection: to_job(_row(connection, job)))
 
+    def counts(self) -> dict[str, int]:
+        """How many jobs there are of each state that any is in."""
+        statement = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
+        rows = self._database.read(lambda connection: connection.execute(statement).all())
+        return {state: number for state, number in rows}  # noqa: C416 - a row is no pair to the type checker
+
     def list(self, limit: int = 100, before: str | None = None) -> builtins.list[Job]:
         """The newest first; `before` is the id of the last one that was seen."""
 
