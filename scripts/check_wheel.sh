@@ -5,7 +5,8 @@ set -euo pipefail
 
 folder=$1
 mkdir -p "$folder"
-.venv/bin/python -m build --quiet --outdir "$folder/dist" .
+git clone --quiet . "$folder/source"  # a build makes node_modules anew, which somebody may be using here
+.venv/bin/python -m build --quiet --outdir "$folder/dist" "$folder/source"
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --upgrade pip
 wheel=$(ls "$folder"/dist/*.whl)
