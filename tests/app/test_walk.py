@@ -132,7 +132,8 @@ def test_beside_the_way_imagery_colleagues_a_second_look_and_a_classifier(lab: S
     expect(page.get_by_role("region", name="What it takes")).to_contain_text("At most")
     expect(page.get_by_role("button", name="Try 100 first")).to_be_enabled()
     keep(page, "imagery")
-    page.get_by_role("button", name="Resolution, chip size, gaps and clouds").click()
+    page.get_by_role("button", name="More options").click()
+    page.wait_for_load_state("networkidle")  # the layers to choose from are there
     page.get_by_role("combobox", name="Cloud layer").click()
     page.get_by_role("option", name="None").click()
 

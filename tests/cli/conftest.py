@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,6 +46,17 @@ def fires(tmp_path: Path, gibs: FakeGibs, monkeypatch: pytest.MonkeyPatch) -> Pa
     ec.create(tmp_path / "fires").close()
     monkeypatch.setenv("CURATOR_PROJECT", str(tmp_path / "fires"))
     return tmp_path / "fires"
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """`serve` sets up the logging of its process, which here is that of all tests."""
+    root, ours = logging.getLogger(), logging.getLogger("earthcurator")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ export function How({ order, change }: Props) {
   return (
     <Stack gap="sm">
       <Button variant="subtle" size="xs" onClick={toggle} aria-expanded={open} style={{ alignSelf: "flex-start" }}>
-        {open ? "Fewer options" : "Resolution, chip size, gaps and clouds"}
+        {open ? "Fewer options" : "More options"}
       </Button>
       <Collapse expanded={open}>
         <Group align="flex-start" gap="sm">

@@ -128,7 +128,8 @@ def projection(found: Tensor, dim: int) -> Tensor:
             hint=f"use --dim {found.shape[1]} or less",
         )
     rows = functional.normalize(found.double(), dim=1)
-    leading = torch.linalg.eigh(rows.T @ rows).eigenvectors.flip(1)[:, :dim]
+    # Not torch's eigh, which does not converge where most features are never active (torch 2.13, MKL).
+    leading = torch.from_numpy(np.linalg.eigh((rows.T @ rows).numpy()).eigenvectors).flip(1)[:, :dim]
     # The sign of an eigenvector is arbitrary: fix it, so that every machine writes the same file.
     largest = leading.gather(0, leading.abs().argmax(dim=0, keepdim=True))
     return (leading * largest.sign()).float()
