@@ -260,7 +260,8 @@ def test_a_chip_of_the_polar_map_is_shown_on_it(panel: Page, browser: Browser, s
     for _ in range(len(hits)):  # only what is near the view is drawn
         if result(panel, at).count():
             break
-        panel.get_by_role("gridcell").last.scroll_into_view_if_needed()
+        panel.get_by_role("gridcell").first.hover()
+        panel.mouse.wheel(0, 200)
         panel.wait_for_timeout(100)
     result(panel, at).scroll_into_view_if_needed()
     asked = fly(panel, page, at)

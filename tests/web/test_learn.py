@@ -276,7 +276,9 @@ def test_two_checks_do_not_draw_alike(server: Server, client: httpx.Client, task
 
 
 def test_outlook_counts_what_was_found(client: httpx.Client, task: str, chip_ids: list[str]) -> None:
-    put(client, task, {chip_ids[0]: "yes", chip_ids[1]: "no", chip_ids[2]: "yes"})
+    for number, answer in enumerate(("yes", "no", "yes")):  # one after the other, so that their order is known
+        put(client, task, {chip_ids[number]: answer})
+        time.sleep(0.01)
     found = get(client, f"{task}/outlook")
     assert found["wanted"] == "yes"
     assert found["finds"] == {
