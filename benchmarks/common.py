@@ -12,11 +12,14 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("numpy", "onnxruntime", "pillow", "simplejpeg", "pylance", "torch", "faiss-cpu", "hnswlib", "zvec")
@@ -140,3 +143,17 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def _spread(files: tuple[Path, ...], count: int) -> tuple[Path, ...]:
     return files[:: max(1, -(-len(files) // count))]
+
+
+def await_server(process: subprocess.Popen[bytes], url: str) -> None:
+    """Until the server that was started answers at `url`, at most some minutes."""
+    for _ in range(2400):
+        try:
+            urlopen(url, timeout=5).close()
+        except (URLError, ConnectionError, TimeoutError):
+            if process.poll() is not None:
+                raise SystemExit("error: the server ended") from None
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("error: the server did not answer")

@@ -31,7 +31,7 @@ from uuid import uuid4
 
 import aiohttp
 import psutil
-from common import pictures_in, record, table
+from common import await_server, pictures_in, record, table
 
 import earthcurator as ec
 from earthcurator.settings import Settings
@@ -99,27 +99,11 @@ def serving(project: Path, database_url: str | None, processes: int, program: li
     command = [*program, "--project", str(project), "serve", "--port", str(PORT), "--processes", str(processes)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait(process)
+        await_server(process, f"http://127.0.0.1:{PORT}/healthz")
         yield psutil.Process(process.pid)
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    from urllib.error import URLError
-    from urllib.request import urlopen
-
-    for _ in range(1200):
-        try:
-            urlopen(f"http://127.0.0.1:{PORT}/healthz", timeout=5).close()
-        except (URLError, ConnectionError, TimeoutError):
-            if process.poll() is not None:
-                raise SystemExit("error: the server ended") from None
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("error: the server did not answer")
 
 
 def cpu_seconds(process: psutil.Process) -> float:

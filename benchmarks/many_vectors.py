@@ -16,20 +16,17 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import numpy as np
 import psutil
 import pyarrow as pa
-from common import EUROSAT, UC_MERCED, pictures_in
+from common import EUROSAT, UC_MERCED, await_server, pictures_in
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -274,7 +271,7 @@ def serving(where: str, *, environment: Mapping[str, str] | None = None) -> Iter
         stdout=subprocess.DEVNULL,
     )
     try:
-        _await(process, f"http://127.0.0.1:{port}/healthz")
+        await_server(process, f"http://127.0.0.1:{port}/healthz")
         yield Server(f"http://127.0.0.1:{port}/api/v1", psutil.Process(process.pid))
     finally:
         process.terminate()
@@ -302,19 +299,6 @@ def memory_of(process: int) -> dict[str, int]:
     words = dict(line.split(":", 1) for line in lines if ":" in line)
     names = {"anon_mb": "RssAnon", "file_mb": "RssFile"}
     return {name: int(words[key].split()[0]) // 1024 for name, key in names.items()}
-
-
-def _await(process: subprocess.Popen[bytes], url: str) -> None:
-    for _ in range(2400):
-        try:
-            urlopen(url, timeout=5).close()
-        except (URLError, ConnectionError, TimeoutError):
-            if process.poll() is not None:
-                raise SystemExit("error: the server ended") from None
-            time.sleep(0.05)
-        else:
-            return
-    raise SystemExit("error: the server did not answer")
 
 
 def add_arguments(parser: Any) -> None:

@@ -1,4 +1,5 @@
 /** The shortcuts of the app, in one table: the help page, the settings and the frame read it. */
+import { prefs } from "./prefs";
 
 export interface KeyGroup {
   where: string;
@@ -54,3 +55,6 @@ const FIELDS = "input:not([type=radio], [type=checkbox]), textarea, select, [con
 
 /** Whether the key is for what has the focus, and not for the app. A radio button takes no letters. */
 export const typing = (target?: EventTarget | null): boolean => target instanceof HTMLElement && target.matches(FIELDS);
+
+/** Whether a page acts on single keys now: they are wanted, and no window lies over it, whose keys are its own. */
+export const takesKeys = (): boolean => prefs().singleKeys && !document.querySelector("[role=dialog]");

@@ -1,7 +1,6 @@
 /** The shortcuts that work everywhere. */
 import { useEffect, useRef } from "react";
-import { GO, typing } from "./keys";
-import { prefs } from "./prefs";
+import { GO, takesKeys, typing } from "./keys";
 
 interface Does {
   palette: () => void;
@@ -24,8 +23,7 @@ export function useKeys(does: Does) {
         latest.current.palette();
         return;
       }
-      if (!prefs().singleKeys || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-      if (document.querySelector("[role=dialog]")) return; // its keys are its own
+      if (!takesKeys() || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
       const key = event.key.toLowerCase();
       const chord = event.timeStamp - wentAt < CHORD_MS;
       wentAt = Number.NEGATIVE_INFINITY;

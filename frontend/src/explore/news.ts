@@ -2,27 +2,28 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo } from "react";
 import { type Message, useLive } from "../api/live";
+import { gather } from "../app/gather";
 
 const TOGETHER = 30; // milliseconds: a label and the round after it are often told together
 
 /** Act soon after a call; calls meanwhile make it act once more, when the first time is over. */
 export function inTurn(act: () => Promise<unknown>, milliseconds = TOGETHER): { call: () => void; stop: () => void } {
-  let timer: ReturnType<typeof setTimeout> | undefined;
   let [busy, again, ended] = [false, false, false];
   const run = async () => {
-    [timer, busy] = [undefined, true];
+    busy = true;
     await act().catch(() => {}); // whoever shows it says what is wrong
     busy = false;
     if (again && !ended) call();
     again = false;
   };
+  const soon = gather(run, milliseconds);
   const call = () => {
     if (busy) again = true;
-    else timer ??= setTimeout(run, milliseconds);
+    else soon.call();
   };
   const stop = () => {
     ended = true;
-    clearTimeout(timer);
+    soon.stop();
   };
   return { call, stop };
 }

@@ -7,11 +7,11 @@ import { type Job, nameOf } from "./words";
 interface Props {
   job: Job;
   change: ReturnType<typeof useJobChange>;
+  stopping: boolean; // it was asked to stop, and has not yet
 }
 
-export function JobActions({ job, change }: Props) {
+export function JobActions({ job, change, stopping }: Props) {
   const paused = job.state === "paused";
-  const stopping = change.isSuccess && change.variables.to !== "resume" && job.state === "running";
   const name = nameOf(job.kind);
   return (
     <Group gap={2} wrap="nowrap">

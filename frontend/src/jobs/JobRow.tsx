@@ -50,7 +50,7 @@ export function JobRow({ job }: { job: Job }) {
             <Badge color={COLOURS[state]} variant="light" tt="none">
               {state === "running" && share !== null ? percent(share) : state}
             </Badge>
-            {isOpen(job) && curator && <JobActions job={job} change={change} />}
+            {isOpen(job) && curator && <JobActions job={job} change={change} stopping={stopping} />}
           </Group>
         </Group>
         {isOpen(job) && (

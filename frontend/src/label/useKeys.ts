@@ -1,6 +1,6 @@
 /** Keys of the screen, and the windows that explain them. */
 import { useCallback, useEffect, useRef, useState } from "react";
-import { prefs } from "../app/prefs";
+import { takesKeys } from "../app/keys";
 import { type Action, actionOf } from "./hotkeys";
 import type { Task } from "./types";
 
@@ -10,7 +10,7 @@ export function useKeys(task: Pick<Task, "classes" | "several">, act: (action: A
   latest.current = { task, act };
   useEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      if (!prefs().singleKeys || document.querySelector("[role=dialog]")) return; // the keys of a dialog are its own
+      if (!takesKeys()) return;
       const action = actionOf(event, latest.current.task);
       if (!action) return;
       event.preventDefault();

@@ -2,8 +2,8 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Fault } from "../api/client";
 import { type Message, useLive } from "../api/live";
+import { gather } from "../app/gather";
 import { tell } from "../app/tell";
-import { gather } from "./gather";
 import type { LabelQueue } from "./queue";
 import type { Snapshot, Task } from "./types";
 import { reasons } from "./why";

@@ -1,9 +1,9 @@
 /** A link that is shown once: copy it, or let a phone read it. */
 import { Alert, Button, Group, Loader, Stack, Text, TextInput } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
-import { lazy, Suspense, useRef, useState } from "react";
+import { lazy, Suspense, useRef } from "react";
 import { BASE } from "../api/client";
-import { copied } from "../app/copy";
+import { useCopy } from "../app/copy";
 import { duration } from "../app/words";
 import { isLocal, linkOf } from "./words";
 
@@ -45,12 +45,7 @@ export function SecretLink({ title, path, days, done }: Props) {
 
 export function Copied({ label, value }: { label: string; value: string }) {
   const field = useRef<HTMLInputElement>(null);
-  const [state, setState] = useState<"" | "copied" | "by hand">("");
-  const copy = async () => {
-    const done = await copied(value);
-    setState(done ? "copied" : "by hand");
-    if (!done) field.current?.focus(); // which selects it
-  };
+  const { state, copy, leave } = useCopy(value);
   return (
     <Group gap="xs" align="flex-end" wrap="nowrap">
       <TextInput
@@ -64,8 +59,8 @@ export function Copied({ label, value }: { label: string; value: string }) {
       />
       <Button
         variant="light"
-        onClick={copy}
-        onBlur={() => setState((now) => (now === "copied" ? "" : now))}
+        onClick={async () => (await copy()) || field.current?.focus()} // which selects it
+        onBlur={leave}
         leftSection={state === "copied" ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />}
       >
         {state === "copied" ? "Copied" : "Copy"}

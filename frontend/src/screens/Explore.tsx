@@ -18,7 +18,7 @@ import { IconAdjustments, IconLink } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, get } from "../api/client";
-import { copied } from "../app/copy";
+import { useCopy } from "../app/copy";
 import { many } from "../app/words";
 import { ChipDrawer } from "../explore/ChipDrawer";
 import { useDemo } from "../explore/demo";
@@ -220,10 +220,9 @@ function Density({ query, change }: { query: Query; change: Change }) {
 }
 
 function CopyLink({ narrow }: { narrow: boolean }) {
-  const [state, setState] = useState<"" | "copied" | "by hand">("");
-  const copy = async () => setState((await copied(window.location.href)) ? "copied" : "by hand");
+  const { state, copy, leave, close } = useCopy(window.location.href);
   return (
-    <Popover opened={state === "by hand"} onChange={() => setState("")} trapFocus returnFocus shadow="md">
+    <Popover opened={state === "by hand"} onChange={close} trapFocus returnFocus shadow="md">
       <Popover.Target>
         <Tooltip label="The link shows the same query, filters and views to others">
           <Button
@@ -232,7 +231,7 @@ function CopyLink({ narrow }: { narrow: boolean }) {
             leftSection={narrow ? null : <IconLink size={16} />}
             aria-label={narrow ? "Copy link" : undefined}
             onClick={copy}
-            onBlur={() => setState((now) => (now === "copied" ? "" : now))}
+            onBlur={leave}
           >
             {state === "copied" ? "Copied" : narrow ? <IconLink size={16} /> : "Copy link"}
           </Button>

@@ -108,11 +108,10 @@ class Runner:
         self.stop()
 
     def _work(self, worker: str, lane: Lane, stopping: Event) -> None:
-        jobs = self._project.records.jobs
+        jobs, long = self._project.records.jobs, long_kinds()
+        mine = {"only": long} if lane == "long" else {"never": long}
         while not stopping.is_set():
             try:
-                long = long_kinds()
-                mine = {"only": long} if lane == "long" else {"never": long}
                 job = jobs.claim(worker, self._lease_seconds, **mine)
                 if job is not None:
                     said = JobLog(self._project.location)

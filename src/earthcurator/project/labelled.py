@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +12,18 @@ from earthcurator.labels.fold import ChipState
 from earthcurator.models import Said, Task
 from earthcurator.project.maps import DISPUTED, UNSURE, common_answer, own_answer
 
+if TYPE_CHECKING:
+    from earthcurator.project.project import Project
+    from earthcurator.store.ids import Ids
+
 WORDS = ("unsure", "disputed", "none", "waiting")
 """What a chip may be called beside the classes of its task."""
 
 
-def labelled(
-    task: Task,
-    states: Mapping[str, ChipState],
-    said: Said,
-    rows_of: Callable[[Iterable[str]], Mapping[str, int]],
-    count: int,
-) -> NDArray[np.bool_]:
-    """Which of the first `count` rows of a table of chips pass, `(count,)`. `rows_of` says where chips are in it."""
+def labelled(project: Project, said: Said, ids: Ids, count: int) -> NDArray[np.bool_]:
+    """Which of the first `count` rows of a table of chips pass, `(count,)`. `ids` are those of the table."""
+    task = project.tasks.store.get(said.task)
+    states = project.tasks.states(task)
     if unknown := [name for name in said.labels if name not in (*task.classes, *WORDS)]:
         raise BadInput(
             f"{unknown[0]!r:.80} is no answer in this task",
@@ -32,7 +32,7 @@ def labelled(
     wanted = set(said.labels)
     passes = {chip: not wanted.isdisjoint(_names(task, state, said.reader)) for chip, state in states.items()}
     mask = np.full(count, "waiting" in wanted - set(task.classes))  # those of which nobody said anything have no state
-    for chip, row in rows_of(passes).items():
+    for chip, row in ids.rows(passes).items():
         if row < count:
             mask[row] = passes[chip]
     return mask

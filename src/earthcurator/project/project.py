@@ -341,9 +341,8 @@ class Project:
         """Up to `limit` of the chips that pass, from number `start` of them on, in the order in which they came."""
         if said is None:
             return self.chips.page(start, limit, condition)
-        task = self.tasks.store.get(said.task)
         self.chips.table.refresh()
-        within = labelled(task, self.tasks.states(task), said, self.chips.ids.rows, len(self.chips))
+        within = labelled(self, said, self.chips.ids, len(self.chips))
         return self.chips.page(start, limit, condition, within)
 
     def search(self, query: Query, *, encoder: str | None = None) -> Hits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from earthcurator.search import rank, search
 
 if TYPE_CHECKING:
     from earthcurator.project.project import Project
-    from earthcurator.store import Embeddings
 
 MOST_KEPT = 4
 """Rankings of all chips that are kept: 12 bytes a chip each."""
@@ -41,31 +41,20 @@ def find(project: Project, query: Query, encoder: str | None) -> Hits:
             f"{project.location} has no vectors of {chosen.card.name} yet",
             hint="embed the chips first: on the page of the project, or with `curator embed`",
         )
-    within = _within(project, query, embeddings, len(vectors))
+    within = labelled(project, query.said, embeddings.ids, len(vectors)) if query.said else None
     if ranked is None:
-        found = search(
-            vectors,
-            project.vectors(query.positives, chosen),
-            project.vectors(query.negatives, chosen),
-            k=query.k,
-            filter=query.filter,
-            within=within,
-            scores=query.scores,
-            collapse=query.collapse,
-            diversity=query.diversity,
-        )
+        examples = (project.vectors(each, chosen) for each in (query.positives, query.negatives))
+        best = partial(search, vectors, *examples)
     else:
-        found = rank(
-            vectors,
-            ranked.rows,
-            ranked.scores,
-            k=query.k,
-            filter=query.filter,
-            within=within,
-            scores=query.scores,
-            collapse=query.collapse,
-            diversity=query.diversity,
-        )
+        best = partial(rank, vectors, ranked.rows, ranked.scores)
+    found = best(
+        k=query.k,
+        filter=query.filter,
+        within=within,
+        scores=query.scores,
+        collapse=query.collapse,
+        diversity=query.diversity,
+    )
     hits = zip(vectors.ids(found.rows), found.scores.tolist(), strict=True)
     return Hits(
         hits=tuple(Hit(chip, score) for chip, score in hits),
@@ -75,14 +64,6 @@ def find(project: Project, query: Query, encoder: str | None) -> Hits:
         encoder=chosen.id,
         learnt_from=ranked.learnt_from if ranked else None,
     )
-
-
-def _within(project: Project, query: Query, embeddings: Embeddings, count: int) -> NDArray[np.bool_] | None:
-    """Which rows of the vectors are of chips of which was said what the query asks for; None: all."""
-    if query.said is None:
-        return None
-    task = project.tasks.store.get(query.said.task)
-    return labelled(task, project.tasks.states(task), query.said, embeddings.ids.rows, count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -196,14 +196,14 @@ def _best(
         if found is not None:
             good = found.scores >= lowest
             return Ranking(found.rows[good], found.scores[good], found.exact, searched)
-    rows = np.arange(len(vectors)) if mask is None else np.flatnonzero(mask)
-    score = _scan(vectors, examples, None if mask is None else rows)
+    rows = None if mask is None else np.flatnonzero(mask)
+    score = _scan(vectors, examples, rows)
     if scores != ANY_SCORE:
         rounded = np.clip(np.round(score, 6), -1, 1)  # as they are shown
-        inside = (rounded >= lowest) & (rounded <= highest)
-        rows, score = rows[inside], score[inside]
+        inside = np.flatnonzero((rounded >= lowest) & (rounded <= highest))
+        rows, score = inside if rows is None else rows[inside], score[inside]
     first = _top(score, k)
-    return _ranking(rows[first], score[first], exact=True, searched=searched)
+    return _ranking(first if rows is None else rows[first], score[first], exact=True, searched=searched)
 
 
 def _from_index(

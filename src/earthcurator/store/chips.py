@@ -94,11 +94,11 @@ class Chips:
 
     def add(self, arrivals: Sequence[Arrival]) -> int:
         """Store the chips that are not there yet, durably and in one commit; returns how many were new."""
-        return self.table.append(_table({arrival.chip.id: arrival for arrival in arrivals}.values()))
+        return self.table.append(_table(arrivals))
 
     def stage(self, arrivals: Sequence[Arrival]) -> Staged:
         """Write chips for `staging.publish`."""
-        return self.staging.write(_table({arrival.chip.id: arrival for arrival in arrivals}.values()))
+        return self.staging.write(_table(arrivals))
 
     def find(self, name: str) -> str:
         """The id that `name` is, or that it is the unique beginning of (at least 6 characters)."""
@@ -226,7 +226,9 @@ def _conditions(columns: pa.Table, condition: Filter) -> Iterator[pa.ChunkedArra
 
 
 def _table(arrivals: Iterable[Arrival]) -> pa.Table:
-    return pa.Table.from_pylist([_row(arrival) for arrival in arrivals], schema=SCHEMA)
+    """One row for each chip, however often it arrived."""
+    once = {arrival.chip.id: arrival for arrival in arrivals}
+    return pa.Table.from_pylist([_row(arrival) for arrival in once.values()], schema=SCHEMA)
 
 
 def _row(arrival: Arrival) -> dict[str, Any]:

@@ -27,7 +27,9 @@ async def _project(connection: HTTPConnection) -> Project:
 Here = Annotated[Project, Depends(_project)]
 
 
-def _at_least(role: Role) -> Callable[[HTTPConnection], Awaitable[Person]]:
+def at_least(role: Role) -> Callable[[HTTPConnection], Awaitable[Person]]:
+    """Who asks, if their role is enough. Raises NotAllowed."""
+
     async def person(connection: HTTPConnection) -> Person:
         access: Access = connection.app.state.access
         found = await access.person(connection)
@@ -38,10 +40,10 @@ def _at_least(role: Role) -> Callable[[HTTPConnection], Awaitable[Person]]:
     return person
 
 
-Viewer = Annotated[Person, Depends(_at_least("viewer"))]
-Annotator = Annotated[Person, Depends(_at_least("annotator"))]
-Curator = Annotated[Person, Depends(_at_least("curator"))]
-Owner = Annotated[Person, Depends(_at_least("owner"))]
+Viewer = Annotated[Person, Depends(at_least("viewer"))]
+Annotator = Annotated[Person, Depends(at_least("annotator"))]
+Curator = Annotated[Person, Depends(at_least("curator"))]
+Owner = Annotated[Person, Depends(at_least("owner"))]
 
 
 def is_blind(who: Person) -> bool:

@@ -26,9 +26,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from starlette.requests import HTTPConnection
 
 import earthcurator
-from earthcurator.errors import CuratorError, NotAllowed
-from earthcurator.web.access import Access, secret_of
-from earthcurator.web.context import RANK, Here
+from earthcurator.errors import CuratorError
+from earthcurator.web.access import secret_of
+from earthcurator.web.context import Here, at_least
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["server"])
@@ -104,10 +104,7 @@ async def _may_read(connection: HTTPConnection, project: Here) -> None:
     token, sent = project.settings.metrics_token, secret_of(connection)
     if token and sent and compare_digest(sent.encode(), token.get_secret_value().encode()):
         return
-    access: Access = connection.app.state.access
-    person = await access.person(connection)
-    if RANK[person.role] < RANK["owner"]:
-        raise NotAllowed(f"this takes the role owner, and {person.name} is {person.role}", hint="ask an owner")
+    await at_least("owner")(connection)
 
 
 async def _metrics(connection: HTTPConnection) -> Metrics:

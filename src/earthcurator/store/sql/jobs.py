@@ -243,8 +243,7 @@ class Jobs:
 
         def change(connection: Connection) -> None:
             _queue_for_change(connection)
-            _row(connection, job)
-            kept = connection.execute(select(JOB_LOGS.c.lines).where(JOB_LOGS.c.job == job)).scalar()
+            kept = _lines(connection, job)
             log = [*(kept or []), *new][-MOST_LINES:]
             if kept is None:
                 connection.execute(JOB_LOGS.insert().values(job=job, lines=log))
@@ -258,9 +257,8 @@ class Jobs:
         """What the job has said, the oldest line first."""
 
         def query(connection: Connection) -> builtins.list[JobLine]:
-            _row(connection, job)
-            kept = connection.execute(select(JOB_LOGS.c.lines).where(JOB_LOGS.c.job == job)).scalar()
-            return [JobLine(time=datetime.fromisoformat(time), text=said) for time, said in kept or []]
+            kept = _lines(connection, job) or []
+            return [JobLine(time=datetime.fromisoformat(time), text=said) for time, said in kept]
 
         return self._database.read(query)
 
@@ -295,6 +293,12 @@ def _next_change(connection: Connection) -> int:
 
 def _find(connection: Connection, job: str) -> RowMapping | None:
     return connection.execute(select(JOBS).where(JOBS.c.id == job)).mappings().first()
+
+
+def _lines(connection: Connection, job: str) -> Any:
+    """What is kept of the job's log; None before its first line."""
+    _row(connection, job)
+    return connection.execute(select(JOB_LOGS.c.lines).where(JOB_LOGS.c.job == job)).scalar()
 
 
 def _row(connection: Connection, job: str) -> RowMapping:
