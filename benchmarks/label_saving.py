@@ -3,17 +3,16 @@
     python benchmarks/label_saving.py --eurosat DIR
     python benchmarks/label_saving.py --eurosat DIR --size 64 --trunk trunk.pt       # an encoder trained elsewhere
 
-SimCLR adapts the packaged trunk to the developer half without its labels. Then a few labels of that half make
-classifiers: a linear head on the trunk as it is, and the trunk fine-tuned by `earthcurator.learn.finetune`. The same is
-done with the packaged trunk itself, so that what is owed to its weights can be told from what is owed to SimCLR. The
-peer is the same trunk from random weights, taught by the labels with the same views. The pictures of the other half are
+SimCLR adapts a trunk with ImageNet weights to the developer half without its labels. Then a few labels of that half
+make classifiers: a linear head on the trunk as it is, and the trunk fine-tuned by `earthcurator.learn.finetune`. The
+same is done without SimCLR, so that what is owed to ImageNet can be told from what is owed to it. The peer is the same trunk from random weights, taught by the labels with the same views. The pictures of the other half are
 the test. For each number of labels the table says how many labels the peer needs for the same accuracy.
 
 How the peer is trained: AdamW in one cycle up to a rate of 2e-3 and down, weight decay 0.05, label smoothing 0.1,
 batches of 32, normalisations that follow the batches, 20 passes over the labels and at least 180 steps. At 20 labels a
 class, one seed, rates of 5e-4, 1e-3, 2e-3 and 4e-3 gave 38.6, 41.9, 47.1 and 42.1 %, and twice the steps 48.2. Pictures
 are halved in size, so that all this takes a CPU some 25 minutes; `--size 64 --passes 40` gives the peer more, in hours.
-The packaged trunk learned from larger pictures and suffers from the small ones until it is fine-tuned (51 % against 74
+The ImageNet trunk learned from larger pictures and suffers from the small ones until it is fine-tuned (51 % against 74
 at 64 pixels, linear, 5 a class): SimCLR's lead over it is larger here than it is there. The peer has no such loss.
 """
 
@@ -33,10 +32,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from ssl_quality import Files
+from starts import imagenet_trunk
 from torch import nn
 from torch.nn import functional
 
-from earthcurator.encoders import packaged_weights
 from earthcurator.learn.classifier import fit_head
 from earthcurator.learn.evaluate import Labels, Vectors, draw_each, encode_classes
 from earthcurator.learn.feed import epoch_order, read
@@ -46,7 +45,7 @@ from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS
 from earthcurator.learn.quality import features
 from earthcurator.learn.recipe import Recipe
-from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk
+from earthcurator.learn.trunks import feature_count, make_trunk
 from earthcurator.learn.views import as_planes, preset
 
 EACH = (5, 10, 20, 50, 100, 200)
@@ -76,7 +75,7 @@ def main() -> None:
     began = time.process_time()
     adapted = _adapted(options, teaching)
     spent = {"self-supervised training": time.process_time() - began}
-    starts = {"self-supervised": adapted, "packaged": packaged_trunk(packaged_weights("lite0-64")).eval()}
+    starts = {"self-supervised": adapted, "ImageNet": imagenet_trunk()}
     ways: dict[str, Callable[[NDArray[np.int64], int], float]] = {
         PEER: lambda chosen, seed: supervised(teaching, chosen, asking, options, seed)
     }
@@ -153,12 +152,12 @@ def _right(known: Vectors, labels: Labels, asked: Vectors, truth: Labels) -> flo
 
 
 def _adapted(options: argparse.Namespace, teaching: Half) -> nn.Module:
-    """The packaged trunk after SimCLR on the developer half, or the one that was given."""
+    """The ImageNet trunk after SimCLR on the developer half, or the one that was given."""
     trunk = Lite0()
     if options.trunk is not None:
         trunk.load_state_dict(torch.load(options.trunk, weights_only=True))
         return trunk.eval()
-    trunk = packaged_trunk(packaged_weights("lite0-64"))
+    trunk = imagenet_trunk()
     recipe = Recipe(views=preset("aerial", options.size), seconds=60 * options.minutes, batch=128, threads=1)
     method = METHODS.get("simclr")(feature_count(trunk, options.size))
     done = train(teaching.source, trunk, method, recipe, clock=time.process_time)

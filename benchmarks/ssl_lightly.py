@@ -1,4 +1,4 @@
-"""How good vectors are after lightly's SimCLR, beside ours: the same trunk, pictures and CPU-minutes.
+"""How good vectors are after lightly's SimCLR, beside ours: same trunk, start, pictures and CPU-minutes.
 
     python benchmarks/ssl_lightly.py --eurosat DIR                                      # three times 15 minutes
     python benchmarks/ssl_lightly.py --eurosat DIR --limit 800 --minutes 0.3 --seeds 0  # does it run?
@@ -23,14 +23,14 @@ import common
 import lightly_peer
 import torch
 from ssl_quality import SIZE, Files, _pixels, _row, _seen, _spread
+from starts import imagenet_trunk
 
-from earthcurator.encoders import packaged_weights
 from earthcurator.learn.evaluate import encode_classes
 from earthcurator.learn.feed import sample, split
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods.simclr import SimCLR
 from earthcurator.learn.recipe import Recipe
-from earthcurator.learn.trunks import feature_count, packaged_trunk
+from earthcurator.learn.trunks import feature_count
 from earthcurator.learn.views import as_planes, preset
 
 
@@ -54,7 +54,7 @@ def main() -> None:
     def measured(name: str, seed: int, trunk: Any) -> dict[str, str | int | float]:
         return _row(name, seed, _seen(trunk, gallery), labels, _seen(trunk, queries), truth)
 
-    rows = [{**measured("untrained", 0, _trunk()), "pictures": 0}]
+    rows = [{**measured("untrained", 0, imagenet_trunk()), "pictures": 0}]
     for seed in options.seeds:
         recipe = Recipe(views=preset("aerial", SIZE), seconds=60 * options.minutes, batch=options.batch, seed=seed)
         for name, learn in CONTESTANTS.items():
@@ -67,7 +67,7 @@ def main() -> None:
 
 def curator(files: Sequence[Path], recipe: Recipe) -> Learned:
     """Our SimCLR."""
-    trunk = _trunk()
+    trunk = imagenet_trunk()
     done = train(Files(files), trunk, SimCLR(feature_count(trunk, SIZE)), recipe, clock=time.process_time)
     return Learned(done.trunk, len(done.losses) * recipe.batch)
 
@@ -106,7 +106,7 @@ def _lightly(
     """On the pictures that our loop trains on, from the state of the trunk that it starts with."""
     source = Files(files)
     chosen, _ = split(source.ids)
-    trunk = _trunk()
+    trunk = imagenet_trunk()
     trunk.settle(as_planes(torch.from_numpy(sample(source, chosen, SIZE, 256, seed=recipe.seed))))
     torch.manual_seed(recipe.seed)
     model = lightly_peer.SimCLR(trunk, feature_count(trunk, SIZE)).to(memory_format=torch.channels_last).train()
@@ -122,10 +122,6 @@ def _lightly(
         optimizer.zero_grad()
         steps += 1
     return Learned(trunk, steps * recipe.batch)
-
-
-def _trunk() -> Any:
-    return packaged_trunk(packaged_weights("lite0-64"))
 
 
 def _options() -> argparse.Namespace:

@@ -1,10 +1,11 @@
 """How good vectors are after self-supervised training on EuroSAT, against what costs nothing.
 
-    python benchmarks/ssl_quality.py --eurosat DIR --method simclr --init packaged --minutes 5 --seeds 0 1 2
+    python benchmarks/ssl_quality.py --eurosat DIR --method simclr --init imagenet --minutes 5 --seeds 0 1 2
 
 Trains on the developer half without its labels; then its labels and the pictures of the other half say how good the
 vectors are: 20-NN, a linear probe, and 1, 5, 10 and 50 labels a class. Beside it: the same trunk untrained, a histogram
-of colours, and the packaged encoder. Budgets are CPU-minutes, so that other work on the machine does not shorten them.
+of colours, and the packaged encoder, which has seen the developer half without its labels, too. Budgets are
+CPU-minutes, so that other work on the machine does not shorten them.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ import common
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from starts import STARTS, start
 
-from earthcurator.encoders import packaged, packaged_weights
+from earthcurator.encoders import packaged
 from earthcurator.learn.evaluate import Labels, Vectors, encode_classes, few_labels, knn, linear_probe
 from earthcurator.learn.feed import read
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS
 from earthcurator.learn.quality import features
 from earthcurator.learn.recipe import Recipe
-from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk
+from earthcurator.learn.trunks import feature_count
 from earthcurator.learn.views import as_planes, preset
 
 SIZE, EACH, DRAWS = 64, (1, 5, 10, 50), 10
@@ -58,7 +60,7 @@ def main() -> None:
         _row("packaged", 0, packaged("lite0-64").encode(gallery), labels, packaged("lite0-64").encode(queries), truth),
     ]
     for seed in options.seeds:
-        trunk = _start(options.init, options.trunk, seed)
+        trunk = start(options.init, options.trunk, seed)
         words = f"{options.init} {options.trunk}"
         rows.append(_row(f"{words}, untrained", seed, _seen(trunk, gallery), labels, _seen(trunk, queries), truth))
         recipe = Recipe(views=preset("aerial", SIZE), seconds=60 * options.minutes, batch=options.batch, seed=seed)
@@ -108,10 +110,6 @@ def _spread(rows: Sequence[dict[str, str | int | float]]) -> dict[str, dict[str,
     return found
 
 
-def _start(init: str, trunk: str, seed: int) -> torch.nn.Module:
-    return packaged_trunk(packaged_weights("lite0-64")) if init == "packaged" else make_trunk(trunk, seed=seed)
-
-
 def _seen(trunk: torch.nn.Module, pixels: NDArray[np.uint8]) -> Vectors:
     trunk = trunk.eval()
     parts = [features(trunk, as_planes(torch.from_numpy(part)), torch.device("cpu")) for part in _parts(pixels)]
@@ -139,7 +137,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eurosat", type=Path, required=True)
     parser.add_argument("--method", default="simclr")
-    parser.add_argument("--init", choices=["packaged", "random"], default="packaged")
+    parser.add_argument("--init", choices=STARTS, default="imagenet")
     parser.add_argument("--trunk", default="lite0")
     parser.add_argument("--minutes", type=float, default=5, help="CPU-minutes of all threads together.")
     parser.add_argument("--threads", type=int, default=1, help="Of torch.")

