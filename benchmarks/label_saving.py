@@ -5,8 +5,9 @@
 
 SimCLR adapts a trunk with ImageNet weights to the developer half without its labels. Then a few labels of that half
 make classifiers: a linear head on the trunk as it is, and the trunk fine-tuned by `earthcurator.learn.finetune`. The
-same is done without SimCLR, so that what is owed to ImageNet can be told from what is owed to it. The peer is the same trunk from random weights, taught by the labels with the same views. The pictures of the other half are
-the test. For each number of labels the table says how many labels the peer needs for the same accuracy.
+same is done without SimCLR, so that what is owed to ImageNet can be told from what is owed to it. The peer is the same
+trunk from random weights, taught by the labels with the same views. The pictures of the other half are the test. For
+each number of labels the table says how many labels the peer needs for the same accuracy.
 
 How the peer is trained: AdamW in one cycle up to a rate of 2e-3 and down, weight decay 0.05, label smoothing 0.1,
 batches of 32, normalisations that follow the batches, 20 passes over the labels and at least 180 steps. At 20 labels a
