@@ -293,6 +293,10 @@ class Hit:
     """Id of the chip."""
     score: float
     """-1 to 1. Without negatives, 1 is the same picture as a positive example."""
+    time: datetime | None = None
+    layer: str | None = None
+    center: tuple[float, float] | None = None
+    """Longitude and latitude."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

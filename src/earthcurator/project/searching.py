@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from earthcurator.errors import BadInput, Conflict
 from earthcurator.labels.fold import ChipState
-from earthcurator.models import Hit, Hits, Query, Task
+from earthcurator.models import Hits, Query, Task
 from earthcurator.project.labelled import labelled
 from earthcurator.project.learner import Learner
 from earthcurator.search import rank, search
@@ -31,7 +31,7 @@ def find(project: Project, query: Query, encoder: str | None) -> Hits:
     if query.task is not None and encoder is not None:
         raise BadInput("the model of a task is of the project's default encoder", hint="search without an encoder")
     ranked = project.rankings.of(query.task, query.wanted) if query.task is not None else None
-    chosen = project.encoder(encoder)
+    chosen = project.encoder(ranked.vectors[0] if ranked else encoder)
     embeddings = project.embeddings(chosen)
     embeddings.table.refresh()
     project.chips.table.refresh()
@@ -55,9 +55,8 @@ def find(project: Project, query: Query, encoder: str | None) -> Hits:
         collapse=query.collapse,
         diversity=query.diversity,
     )
-    hits = zip(vectors.ids(found.rows), found.scores.tolist(), strict=True)
     return Hits(
-        hits=tuple(Hit(chip, score) for chip, score in hits),
+        hits=vectors.hits(found.rows, found.scores),
         exact=found.exact,
         searched=found.searched,
         waiting=max(0, len(project.chips) - len(vectors)),
@@ -121,7 +120,9 @@ def _ranked(
             hint="label a few first, or name chips that show it when you make a task",
         )
     rows = learner.vectors.inside
-    known = np.setdiff1d(rows, found.open)  # few: the others were scored with the standing
+    closed = np.ones(len(found.vectors), bool)
+    closed[found.open] = False
+    known = rows[closed[rows]]  # few: the others were scored with the standing
     scores = np.empty(len(found.vectors), np.float32)
     scores[found.open] = found.scores
     scores[known] = found.classifier.scores(found.vectors[known])

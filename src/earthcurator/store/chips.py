@@ -146,8 +146,7 @@ class Chips:
             rows = rows[rows < len(within)]
             rows = rows[within[rows]]
         chosen = [int(row) for row in rows[start : start + limit]]
-        with translated(self.table.uri):
-            found = dataset.take(chosen, columns=FACTS).to_pylist() if chosen else []
+        found = self._take(chosen, FACTS)
         end = start + len(chosen)
         return Page([_chip(row) for row in found], end if chosen and end < len(rows) else None, len(rows))
 
@@ -199,11 +198,22 @@ class Chips:
             return fixed.to_table(columns=names, scan_in_order=True)
 
     def _rows(self, ids: Sequence[str], columns: list[str]) -> list[dict[str, Any]]:
+        """By number where the ids are in memory; a program that asks once does not read them all for that."""
+        if self.ids.are_read:
+            return self._take(sorted(self.ids.rows(ids).values()), columns)
         if self.table.dataset is None or not ids:
             return []
         with translated(self.table.uri):
             found = self.table.dataset.to_table(columns=columns, filter=pc.field("id").isin(list(ids)))
         return list(found.to_pylist())
+
+    def _take(self, numbers: list[int], columns: list[str]) -> list[dict[str, Any]]:
+        """These rows, which the table may have got since: it keeps all that it ever had."""
+        dataset = self.table.dataset
+        if dataset is None or not numbers:
+            return []
+        with translated(self.table.uri):
+            return list(dataset.take(numbers, columns=columns).to_pylist())
 
 
 def _index_ids(dataset: Any) -> None:

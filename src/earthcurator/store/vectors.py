@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthcurator.geo import contains
-from earthcurator.models import Filter
+from earthcurator.models import Filter, Hit
 from earthcurator.store.sidecar import MISSING_TIME, Sidecar, open_sidecar
 from earthcurator.store.tables import Fragment, Table, fragments_of, translated
 
@@ -108,6 +108,29 @@ class StoredVectors:
         ends, text = self._sidecar.id_end, self._sidecar.ids.data
         begins = np.where(rows > 0, ends[rows - 1], 0).tolist() if len(rows) else []
         return [str(text[begin:end], "utf-8") for begin, end in zip(begins, ends[rows].tolist(), strict=True)]
+
+    def hits(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> tuple[Hit, ...]:
+        """The chips of these rows, with what the sidecar knows of them: nothing is read from the table."""
+        columns = self._sidecar
+        names = np.array([*columns.layers, None])  # MISSING_NAME is -1
+        return tuple(
+            Hit(
+                chip=chip,
+                score=score,
+                time=None if time == MISSING_TIME else _EPOCH + timedelta(microseconds=time),
+                layer=layer,
+                center=None if math.isnan(lon) else (lon, lat),
+            )
+            for chip, score, time, layer, lon, lat in zip(
+                self.ids(rows),
+                scores.tolist(),
+                columns.time[rows].tolist(),
+                names[columns.layer[rows]].tolist(),
+                columns.lon[rows].tolist(),
+                columns.lat[rows].tolist(),
+                strict=True,
+            )
+        )
 
     def fingerprint(self, rows: int) -> int:
         """Of the ids of the first `rows` rows: the same as long as those rows are of the same chips."""

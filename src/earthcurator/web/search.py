@@ -273,7 +273,7 @@ def run_search(
         encoder=query.encoder,
     )
     return Found(
-        hits=list(_with_facts(project, found.hits)),
+        hits=list(_numbered(project, found.hits)),
         exact=found.exact,
         searched=found.searched,
         waiting=found.waiting,
@@ -324,13 +324,11 @@ def _utc(instant: datetime | None) -> datetime | None:
         raise BadRequest(f"{instant} is too far away", hint="give a year from 1 to 9999") from error
 
 
-def _with_facts(project: Project, hits: Sequence[models.Hit]) -> Iterable[FoundChip]:
-    chips = project.tasks.facts([hit.chip for hit in hits])
-    numbers = project.chips.ids.rows(chips)
+def _numbered(project: Project, hits: Sequence[models.Hit]) -> Iterable[FoundChip]:
+    numbers = project.chips.ids.rows(hit.chip for hit in hits)
     for hit in hits:
-        if (chip := chips.get(hit.chip)) and chip.id in numbers:  # else the project has lost it
-            center = chip.box.center if chip.box else None
-            yield FoundChip(chip.id, numbers[chip.id], hit.score, chip.time, chip.layer, center)
+        if hit.chip in numbers:  # else the project has lost it
+            yield FoundChip(hit.chip, numbers[hit.chip], hit.score, hit.time, hit.layer, hit.center)
 
 
 def _form_query(form: FormData) -> UploadQuery:
