@@ -111,6 +111,7 @@ class TaskBook:
     def add_chips(self, task: Task, chips: Iterable[str | Hit]) -> None:
         """Ask about these chips too; those that the task has stay as they are."""
         self.store.add_chips(task.id, self._asked(list(chips)))
+        self._counted.pop(task.id, None)
 
     def _all(self) -> Iterator[tuple[str, float]]:
         self._chips.table.refresh()
@@ -221,6 +222,10 @@ class TaskBook:
         """What this person decided last and has not undone, newest first: what they can undo."""
         return self._follow(task).mine(annotator, limit)
 
+    def opinions(self, task: Task, annotator: str, chips: Iterable[str]) -> Sequence[Label]:
+        """What this person thinks of these chips, in their order; nothing of a chip of which they said nothing."""
+        return self._follow(task).opinions(annotator, chips)
+
     def disputed(self, task: Task) -> Sequence[Disputed]:
         """Chips about which people disagree, most contested first."""
         return disputed(task, self._follow(task).states())
@@ -299,6 +304,11 @@ class _Followed:
         with self._lock:
             said = reversed(self._said.get(annotator, []))
             return list(islice((event for event in said if event.id not in self._undone), limit))
+
+    def opinions(self, annotator: str, chips: Iterable[str]) -> list[Label]:
+        with self._lock:
+            found = (self._fold.state(chip).opinions.get(annotator) for chip in chips)
+            return [opinion for opinion in found if opinion is not None]
 
     def states(self) -> dict[str, ChipState]:
         with self._lock:

@@ -40,7 +40,7 @@ class TaskVectors:
         embeddings = self._project.embeddings(encoder)
         embeddings.table.refresh()
         stored = embeddings.index.open()
-        asked_about = self._project.tasks.store.counts(self._task.id).chips  # a task may be given more chips
+        asked_about = self._project.tasks.lately(self._task).chips  # a task may be given more chips
         if stored is self._stored and asked_about == self._asked_about:
             return
         if not len(stored):

@@ -1,7 +1,7 @@
 """Keeps the order of each task's queue up to date while people label: a round soon after new labels, never more often.
 
 One thread works for all tasks. A round of a million chips takes about a tenth of a second; after it the thread rests
-ten times as long as it worked, so that labels always come first.
+four times as long as it worked, so that labels come first (`benchmarks/rerank.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.15
 """Seconds to wait for more labels before a round."""
-REST = 10
+REST = 4
 """How many times as long as a round took to rest after it."""
 LONGEST_REST = 5.0
 """Seconds."""
