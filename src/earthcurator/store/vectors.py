@@ -36,6 +36,7 @@ SAMPLE_RATE = 64
 _INDEXED_DIMS = 8  # Lance's index takes vectors of a multiple of 8 numbers; all others are compared one by one
 _INDEX = "vector_idx"
 _BLOCK = 1024
+_HASHES = 1 << 19  # compared at once: few enough for the cache, and half of all are never read
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -138,8 +139,13 @@ class StoredVectors:
 
     def row_of(self, chip: str) -> int | None:
         """Where this chip's vector is; None when it has none."""
-        alike = np.flatnonzero(self._sidecar.id_hash == crc32(chip.encode()))
-        return next((int(row) for row, found in zip(alike, self.ids(alike), strict=True) if found == chip), None)
+        wanted, hashes = crc32(chip.encode()), self._sidecar.id_hash
+        for first in range(0, len(hashes), _HASHES):
+            alike = first + np.flatnonzero(hashes[first : first + _HASHES] == wanted)
+            for row, found in zip(alike.tolist(), self.ids(alike), strict=True):
+                if found == chip:
+                    return int(row)
+        return None
 
     def select(self, condition: Filter) -> NDArray[np.bool_]:
         """Which rows pass, `(n,)`. A row whose value is unknown passes no condition on it."""
