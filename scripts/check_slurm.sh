@@ -75,6 +75,7 @@ submit() {
     if [ \$ROUND = 1 ] && [ \$SLURM_ARRAY_TASK_ID = 1 ]; then
       (until [ -e $CURATOR_PROJECT/shards/$plan/done/1.json ]; do sleep 0.01; done; kill -9 \$\$) &
     fi
+    [ \$SLURM_ARRAY_TASK_COUNT = 3 ] || exit 1
     exec curator shards run $plan --of 3" >/dev/null
   while squeue --noheader | grep -q .; do sleep 0.5; done
 }

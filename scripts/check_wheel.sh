@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Build a wheel from the sdist, install it in a fresh environment elsewhere, and run the demo and the web app there.
-# Usage: scripts/check_wheel.sh FOLDER      (a new folder; needs `make check` or `make test` to have run once)
+# Usage: scripts/check_wheel.sh FOLDER      (a new folder)
 set -euo pipefail
 
 folder=$1
 mkdir -p "$folder"
 git clone --quiet . "$folder/source"  # a build makes node_modules anew, which somebody may be using here
-.venv/bin/python -m build --quiet --outdir "$folder/dist" "$folder/source"
+python3 -m venv "$folder/tools"
+"$folder/tools/bin/pip" install --quiet build
+"$folder/tools/bin/python" -m build --quiet --outdir "$folder/dist" "$folder/source"
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --upgrade pip
 wheel=$(ls "$folder"/dist/*.whl)

@@ -10,32 +10,31 @@ here, so that nothing in the pictures belongs to anybody else.
 from __future__ import annotations
 
 import tempfile
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, sync_playwright
 from write_worldview_pictures import (
+    PANEL,
     ROOT,
     WORLDVIEW,
-    chromium,
-    click_toolbar,
-    extension_of,
-    opened,
+    Stage,
+    connect,
+    filled_settings,
+    keep,
+    marked_scene,
     pictures_shown,
-    serving,
+    staged,
+    take_scene,
 )
 
-import earthcurator as ec
-from earthcurator.settings import Settings
 from earthcurator.testing.blue_marble import BlueMarbleGibs
 from earthcurator.testing.gibs import FakeGibs, FakeLayer
 
 SCREENSHOTS = ROOT / "extension" / "store" / "screenshots"
 LAYER = "Drawn_Planet"
-MAP, PANEL, HIGH = 880, 400, 800
+MAP, HIGH = 1280 - PANEL, 800
 VIEW = (-41.7, -2.2, -15.3, 21.8)
 """As wide for its height as the map."""
 LINK = f"{WORLDVIEW}?v={','.join(map(str, VIEW))}&l={LAYER}&t=2024-08-15-T00:00:00Z"
@@ -44,16 +43,11 @@ SEA, SHALLOW, COAST, FOREST, HILLS = (8, 30, 70), (20, 78, 120), (190, 174, 130)
 
 def main() -> None:
     globe = planet(np.random.default_rng(8))
-    with tempfile.TemporaryDirectory() as folder, DrawnGibs(globe) as gibs, sync_playwright() as playwright:
-        work = Path(folder)
-        globe.save(work / "globe.jpg", quality=92)
-        fill(work / "project", Settings(source=gibs.url, cache=work / "cache", megabits_per_second=10_000))
-        settings = {"CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(work / "cache")}
-        with (
-            serving(work / "project", settings) as url,
-            chromium(playwright, work, work / "globe.jpg", "a drawn planet") as browser,
-        ):
-            take(browser, url)
+    with tempfile.TemporaryDirectory() as folder, DrawnGibs(globe) as gibs:
+        picture = Path(folder) / "globe.jpg"
+        globe.save(picture, quality=92)
+        with staged(gibs, LAYER, picture, "a drawn planet") as stage:
+            take(stage)
 
 
 # -- the planet ------------------------------------------------------------------------------------------------------
@@ -91,67 +85,32 @@ def rough(
     return np.asarray((noise - noise.mean()) / noise.std())
 
 
-def fill(folder: Path, settings: Settings) -> None:
-    with ec.create(folder, name="Islands", settings=settings) as project:
-        project.download(LAYER, ec.Box(west=-180, south=-45, east=180, north=45), zoom=3, chip_size=128)
-        project.embed()
-        project.tasks.create("Is there an island?", ("island", "other"))
-
-
 # -- the screenshots -------------------------------------------------------------------------------------------------
 
 
-def take(browser: BrowserContext, url: str) -> None:
-    extension = extension_of(browser)
-    pair(browser, url, extension)
-    shown = opened(browser, LINK, MAP, HIGH)
-    shown.wait_for_selector("[data-ready]")
-    click_toolbar(browser, extension)
-    shown.get_by_role("dialog").wait_for()
-    shown.wait_for_timeout(1500)  # until the server has said how large a chip is
-    panel = opened(browser, f"chrome-extension://{extension}/panel.html", PANEL, HIGH)
-    panel.get_by_text("Mark the scene on the map").wait_for()
-    keep("1-mark", shown, panel)
-    shown.bring_to_front()
-    shown.keyboard.press("Enter")
-    panel.bring_to_front()
-    panel.get_by_role("gridcell").nth(8).locator("img").wait_for()
-    panel.get_by_role("grid").focus()
-    for key in ("y", "ArrowRight", "y", "ArrowRight", "y", "ArrowRight", "ArrowRight"):
-        panel.keyboard.press(key)
-        panel.wait_for_timeout(400)
-    keep("2-results", shown, panel)
-    with shown.expect_navigation():
+def take(stage: Stage) -> None:
+    code = stage.browser.request.post(f"{stage.url}/api/v1/pairings", data={"role": "curator"}).json()["code"]
+    connect(filled_settings(stage, code))
+    map_, panel = marked_scene(stage, LINK, MAP, HIGH)
+
+    def shoot(name: str) -> None:
+        pictures_shown(panel)
+        keep(SCREENSHOTS / f"{name}.png", map_.screenshot(), panel.screenshot(), colours=255)
+
+    shoot("1-mark")
+    take_scene(map_, panel, keys=("y", "ArrowRight", "y", "ArrowRight", "y", "ArrowRight", "ArrowRight"))
+    shoot("2-results")
+    with map_.expect_navigation():
         panel.keyboard.press("Enter")
-    shown.wait_for_selector("[data-ready]")
+    map_.wait_for_selector("[data-ready]")
     panel.bring_to_front()
     panel.get_by_role("button", name="Filters").click()
     panel.wait_for_timeout(400)
-    keep("3-fly-and-filter", shown, panel)
+    shoot("3-fly-and-filter")
     panel.get_by_role("button", name="Filters").click()
     panel.emulate_media(color_scheme="dark")
     panel.wait_for_timeout(400)
-    keep("4-dark", shown, panel)
-
-
-def pair(browser: BrowserContext, url: str, extension: str) -> None:
-    code = browser.request.post(f"{url}/api/v1/pairings", data={"role": "curator"}).json()["code"]
-    settings = opened(browser, f"chrome-extension://{extension}/options.html", 800, 600)
-    settings.get_by_label("Server address").fill(url)
-    settings.get_by_label("Pairing code").fill(code)
-    settings.get_by_role("button", name="Connect").click()
-    settings.get_by_text("Connected to Islands").wait_for()
-    settings.close()
-
-
-def keep(name: str, shown: Page, panel: Page) -> None:
-    """Side by side, as the browser has them."""
-    pictures_shown(panel)
-    whole = Image.new("RGB", (MAP + PANEL, HIGH))
-    whole.paste(Image.open(BytesIO(shown.screenshot())), (0, 0))
-    whole.paste(Image.open(BytesIO(panel.screenshot())), (MAP, 0))
-    SCREENSHOTS.mkdir(exist_ok=True)
-    whole.quantize(255).save(SCREENSHOTS / f"{name}.png", optimize=True)
+    shoot("4-dark")
 
 
 if __name__ == "__main__":

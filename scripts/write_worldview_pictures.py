@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
@@ -30,6 +31,7 @@ import earthcurator as ec
 from earthcurator.demo import data_folder
 from earthcurator.settings import Settings
 from earthcurator.testing.blue_marble import LAYER, BlueMarbleGibs
+from earthcurator.testing.gibs import FakeGibs
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "images"
@@ -67,27 +69,43 @@ picture.src = "globe.jpg";
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, BlueMarbleGibs() as gibs, sync_playwright() as playwright:
+    with BlueMarbleGibs() as gibs, staged(gibs, LAYER, data_folder() / "bmng.jpg", "Blue Marble, 2004") as stage:
+        by_extension(stage)
+        by_link(stage)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A server with something to find, and a browser with the extension."""
+
+    url: str
+    browser: BrowserContext
+    extension: str
+    """Its id."""
+
+
+@contextmanager
+def staged(gibs: FakeGibs, layer: str, globe: Path, what: str) -> Iterator[Stage]:
+    """`globe` is what the page in the place of Worldview shows, and `what` says so."""
+    if not EXTENSION.is_dir():
+        raise SystemExit("the extension is not built: make app extension")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         work = Path(folder)
+        fill(work / "project", layer, Settings(source=gibs.url, cache=work / "cache", megabits_per_second=10_000))
         settings = {"CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(work / "cache")}
-        fill(work / "project", Settings(source=gibs.url, cache=work / "cache", megabits_per_second=10_000))
-        globe = data_folder() / "bmng.jpg"
-        with (
-            serving(work / "project", settings) as url,
-            chromium(playwright, work, globe, "Blue Marble, 2004") as browser,
-        ):
-            by_extension(browser, url)
-            by_link(browser, url)
+        with serving(work / "project", settings) as url, chromium(playwright, work, globe, what) as browser:
+            [worker] = browser.service_workers or [browser.wait_for_event("serviceworker")]
+            yield Stage(url, browser, worker.url.split("/")[2])
 
 
 # -- what there is to be found ---------------------------------------------------------------------------------------
 
 
-def fill(folder: Path, settings: Settings) -> None:
+def fill(folder: Path, layer: str, settings: Settings) -> None:
     """All seas and coasts between 45 degrees south and north, in pictures of nine degrees."""
     with ec.create(folder, name="Islands", settings=settings) as project:
         belt = ec.Box(west=-180, south=-45, east=180, north=45)
-        project.download(LAYER, belt, zoom=3, chip_size=128)
+        project.download(layer, belt, zoom=3, chip_size=128)
         project.embed()
         project.tasks.create("Is there an island?", ("island", "other"))
 
@@ -119,10 +137,7 @@ def address_in(log: str, server: subprocess.Popen[bytes]) -> str:
 
 @contextmanager
 def chromium(playwright: Playwright, work: Path, globe: Path, what: str) -> Iterator[BrowserContext]:
-    """With the extension, which may ask this machine: without a window nobody can be asked whether it may.
-
-    `globe` is what the page in the place of Worldview shows, and `what` says so.
-    """
+    """With the extension, which may ask this machine: without a window nobody can be asked whether it may."""
     shutil.copytree(EXTENSION, work / "extension")
     manifest = json.loads((work / "extension" / "manifest.json").read_text())
     manifest["host_permissions"].append("http://127.0.0.1/*")
@@ -152,12 +167,6 @@ def stand_in(route: Route, globe: Path, what: str) -> None:
         route.fulfill(body=STANDIN.replace("{what}", what), content_type="text/html")
 
 
-def extension_of(browser: BrowserContext) -> str:
-    """Its id."""
-    worker = browser.service_workers[0] if browser.service_workers else browser.wait_for_event("serviceworker")
-    return worker.url.split("/")[2]
-
-
 def opened(browser: BrowserContext, address: str, width: int, height: int) -> Page:
     page = browser.new_page()
     page.set_viewport_size({"width": width, "height": height})
@@ -170,16 +179,16 @@ def pictures_shown(page: Page) -> None:
     page.evaluate("Promise.all([...document.images].map((one) => one.decode()))")
 
 
-def click_toolbar(browser: BrowserContext, extension: str) -> None:
+def click_toolbar(stage: Stage) -> None:
     """Click Curator's button in the tab of Worldview."""
-    assert browser.browser is not None
-    devtools = browser.browser.new_browser_cdp_session()
+    assert stage.browser.browser is not None
+    devtools = stage.browser.browser.new_browser_cdp_session()
     targets = devtools.send("Target.getTargets", {"filter": [{"type": "tab", "exclude": False}]})["targetInfos"]
     [tab] = [target for target in targets if target["url"].startswith(WORLDVIEW)]
-    devtools.send("Extensions.triggerAction", {"id": extension, "targetId": tab["targetId"]})
+    devtools.send("Extensions.triggerAction", {"id": stage.extension, "targetId": tab["targetId"]})
 
 
-def keep(name: str, *pictures: bytes) -> None:
+def keep(target: Path, *pictures: bytes, colours: int = 200) -> None:
     """Side by side, with few enough colours for a small file."""
     parts = [Image.open(BytesIO(picture)).convert("RGB") for picture in pictures]
     whole = Image.new("RGB", (sum(part.width for part in parts), max(part.height for part in parts)), "white")
@@ -187,62 +196,88 @@ def keep(name: str, *pictures: bytes) -> None:
     for part in parts:
         whole.paste(part, (left, 0))
         left += part.width
-    whole.quantize(200).save(PICTURES / f"worldview-{name}.png", optimize=True)
+    target.parent.mkdir(exist_ok=True)
+    whole.quantize(colours).save(target, optimize=True)
 
 
-# -- the pictures ----------------------------------------------------------------------------------------------------
+# -- what a person does ----------------------------------------------------------------------------------------------
 
 
-def by_extension(browser: BrowserContext, url: str) -> None:
-    extension = extension_of(browser)
-    pair(browser, url, extension)
-    map_ = opened(browser, LINK, WIDE, HIGH)
+def filled_settings(stage: Stage, code: str) -> Page:
+    """The extension's settings with the server and a code, which wait for a click."""
+    settings = opened(stage.browser, f"chrome-extension://{stage.extension}/options.html", 800, 560)
+    settings.get_by_label("Server address").fill(stage.url)
+    settings.get_by_label("Pairing code").fill(code)
+    return settings
+
+
+def connect(settings: Page) -> None:
+    settings.get_by_role("button", name="Connect").click()
+    settings.get_by_text("Connected to Islands").wait_for()
+    settings.close()
+
+
+def marked_scene(stage: Stage, link: str, wide: int, high: int) -> tuple[Page, Page]:
+    """The page in the place of Worldview with the rectangle on its map, and the panel."""
+    map_ = opened(stage.browser, link, wide, high)
     map_.wait_for_selector("[data-ready]")
-    click_toolbar(browser, extension)
+    click_toolbar(stage)
     map_.get_by_role("dialog").wait_for()
     map_.wait_for_timeout(1500)  # until the server has said how large a chip is
-    marked = map_.screenshot()
-    panel = opened(browser, f"chrome-extension://{extension}/panel.html", PANEL, HIGH)
+    panel = opened(stage.browser, f"chrome-extension://{stage.extension}/panel.html", PANEL, high)
     panel.get_by_text("Mark the scene on the map").wait_for()
-    keep("mark", marked, panel.screenshot())
+    return map_, panel
+
+
+def take_scene(map_: Page, panel: Page, *, keys: Sequence[str]) -> None:
+    """Search by what is marked, and press keys on the results, `y` and `n` say."""
     map_.bring_to_front()
     map_.keyboard.press("Enter")
     panel.bring_to_front()
     panel.get_by_role("gridcell").nth(5).locator("img").wait_for()
     panel.get_by_role("grid").focus()
-    for key in ("y", "ArrowRight", "y", "ArrowRight"):
+    for key in keys:
         panel.keyboard.press(key)
         panel.wait_for_timeout(400)
+
+
+# -- the pictures ----------------------------------------------------------------------------------------------------
+
+
+def by_extension(stage: Stage) -> None:
+    settings = filled_settings(stage, offered_code(stage))
+    keep(picture("settings"), settings.screenshot())
+    connect(settings)
+    map_, panel = marked_scene(stage, LINK, WIDE, HIGH)
+    keep(picture("mark"), map_.screenshot(), panel.screenshot())
+    take_scene(map_, panel, keys=("y", "ArrowRight", "y", "ArrowRight"))
     pictures_shown(panel)
-    keep("results", map_.screenshot(), panel.screenshot())
+    keep(picture("results"), map_.screenshot(), panel.screenshot())
 
 
-def pair(browser: BrowserContext, url: str, extension: str) -> None:
-    app = opened(browser, f"{url}/settings", 1000, 900)
+def offered_code(stage: Stage) -> str:
+    """A code for pairing, as the app shows it."""
+    app = opened(stage.browser, f"{stage.url}/settings", 1000, 900)
     app.get_by_role("button", name="Pair a browser").click()
     code = app.get_by_label("Pairing code").input_value()
     app.get_by_role("img", name="QR code").wait_for()
-    card = app.get_by_role("region", name="Worldview extension")
-    keep("code", card.screenshot())
-    settings = opened(browser, f"chrome-extension://{extension}/options.html", 800, 560)
-    settings.get_by_label("Server address").fill(url)
-    settings.get_by_label("Pairing code").fill(code)
-    keep("settings", settings.screenshot())
-    settings.get_by_role("button", name="Connect").click()
-    settings.get_by_text("Connected to Islands").wait_for()
+    keep(picture("code"), app.get_by_role("region", name="Worldview extension").screenshot())
+    return code
 
 
-def by_link(browser: BrowserContext, url: str) -> None:
-    page = opened(browser, f"{url}/explore?worldview={quote(LINK, safe='')}&views=world", 1280, 720)
+def by_link(stage: Stage) -> None:
+    page = opened(stage.browser, f"{stage.url}/explore?worldview={quote(LINK, safe='')}&views=world", 1280, 720)
     page.get_by_role("region", name="Like these", exact=True).get_by_text(LAYER).wait_for()
     page.get_by_text("most alike of").wait_for()
     page.get_by_role("gridcell").nth(5).locator("img").wait_for()
     page.wait_for_load_state("networkidle")
     pictures_shown(page)
-    keep("link", page.screenshot(animations="disabled"))
+    keep(picture("link"), page.screenshot(animations="disabled"))
+
+
+def picture(name: str) -> Path:
+    return PICTURES / f"worldview-{name}.png"
 
 
 if __name__ == "__main__":
-    if not EXTENSION.is_dir():
-        raise SystemExit("the extension is not built: make app extension")
     main()

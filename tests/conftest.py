@@ -14,8 +14,14 @@ from PIL import Image
 import earthcurator as ec
 from tests.postgres import PostgresServer
 
-# Each test worker is one process of many: threads of its own would only get in the others' way.
+# Each test worker is one process of many: threads of its own would only get in the others' way. OpenBLAS and torch read
+# theirs when they are loaded, which in the workers and in what tests start is after this.
 os.environ["CURATOR_THREADS"] = "2"
+os.environ["OMP_NUM_THREADS"] = "1"
+# Nothing here speaks TLS, but each HTTP client is ready to: a folder of certificates is looked into when one is needed,
+# the usual file is read at once, which takes 25 CPU-ms.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ.setdefault("SSL_CERT_DIR", "/etc/ssl/certs")
 for name in ("CURATOR_PROJECT", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
     os.environ.pop(name, None)
 

@@ -6,10 +6,10 @@ import json
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -21,6 +21,7 @@ from earthcurator.cli.app import curator, main
 from earthcurator.testing.gibs import FakeGibs
 
 from .stac.conftest import Scenes, painted
+from .web.test_kill_server import Server, free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -33,7 +34,7 @@ def commands() -> list[str]:
     return sorted({line for line in lines if line.startswith(("curator", ".venv/bin/curator"))})
 
 
-def test_every_command_of_the_page_on_imagery_runs(tmp_path: Path) -> None:
+def test_every_command_of_the_page_on_imagery_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stac").mkdir()
     scenes = Scenes(tmp_path / "stac")
     scenes.add("scene", "2021-02-10T10:00:00Z", painted(), collection="sentinel-2-l2a")
@@ -41,16 +42,20 @@ def test_every_command_of_the_page_on_imagery_runs(tmp_path: Path) -> None:
     page = (ROOT / "docs/guides/imagery.md").read_text()
     lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
     assert len(lines) > 12
+    monkeypatch.chdir(tmp_path)
     with FakeGibs() as gibs:
-        environment = {**os.environ, "CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(tmp_path / "cache")}
+        monkeypatch.setenv("CURATOR_SOURCE", gibs.url)
+        monkeypatch.setenv("CURATOR_CACHE", str(tmp_path / "cache"))
         for line in lines:
-            here = line.replace("https://earth-search.aws.element84.com/v1", static_catalogue)
-            words = [sys.executable, "-m", "earthcurator", *shlex.split(here)[1:]]
-            done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+            main(shlex.split(line.replace("https://earth-search.aws.element84.com/v1", static_catalogue))[1:])
 
 
-def test_every_command_of_the_page_on_labelling_runs(tmp_path: Path, make_pictures: Callable[..., Path]) -> None:
+def test_every_command_of_the_page_on_labelling_runs(
+    tmp_path: Path,
+    make_pictures: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with ec.create(tmp_path / "fires") as project:
         project.import_pictures([make_pictures(4)])
         chips = [chip.id for chip in project.chips.all()]
@@ -58,25 +63,37 @@ def test_every_command_of_the_page_on_labelling_runs(tmp_path: Path, make_pictur
     page = (ROOT / "docs/guides/label-together.md").read_text()
     lines = [line for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()]
     assert len(lines) > 14
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     serve = "curator --project fires serve"
-    wait = "curl -fsS --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:8000/healthz"
-    script = "\n".join([
-        "set -e",
-        f"shopt -s expand_aliases; alias curator='{sys.executable} -m earthcurator'",
-        *(f"{serve} --port 8000 & trap 'kill $!' EXIT; {wait}" if line == serve else line for line in lines),
-    ])  # fmt: skip
-    script = script.replace("127.0.0.1:8000", address).replace("--port 8000", f"--port {address[10:]}")
-    script = script.replace(" CHIP smoke", f" {chips[0]} smoke")
-    done = subprocess.run(
-        ["bash", "-xc", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=400
-    )
-    assert done.returncode == 0, done.stderr
+    assert serve in lines
+    server = Server(tmp_path / "fires", free_port())
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as ends:
+        for line in lines:
+            if line == serve:
+                server.start()
+                ends.callback(server.kill)
+            else:
+                here = line.replace("http://127.0.0.1:8000", server.url).replace(" CHIP smoke", f" {chips[0]} smoke")
+                run_as_shell(here, monkeypatch, capsys)
     with ec.open(tmp_path / "fires") as project:
         task = project.tasks.find("Is there smoke?")
         said = [(label.source, label.decision) for label in project.tasks.events(task)]
     assert said == [("person", "label"), ("person", "undo"), ("import", "label"), ("adjudication", "label")]
+
+
+def run_as_shell(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Do what a shell does with a line, but `curator` in this process; variables become those of the environment."""
+    variable = re.match(r"(\w+)=", line)
+    if ours := re.match(r"(?:\w+=\$\()?curator (.*?)\)?$", line):
+        main(shlex.split(os.path.expandvars(ours[1])))
+        said = capsys.readouterr().out
+    else:
+        script = f'{line}; printf %s "${variable[1]}"' if variable else line
+        done = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        said = done.stdout
+    if variable:
+        monkeypatch.setenv(variable[1], said.strip())
 
 
 @pytest.mark.parametrize("name", ["choose", "when-to-stop"])

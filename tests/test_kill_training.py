@@ -18,40 +18,20 @@ import torch
 from torch import Tensor, nn
 
 import earthcurator as ec
+from earthcurator.cli import main
 from earthcurator.learn.checkpoint import NAME
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods.simclr import SimCLR
 from earthcurator.learn.recipe import Trained
 from tests.learn.scenes import SIZE, ground, short, small_trunk
+from tests.learn.training_command import quicken
 
-# The command itself, with a quick trunk. It writes a checkpoint after every step, and before that it waits for a line
-# of stdin, as long as that is open: so a kill comes before the end of the training, however fast the machine is.
-PROGRAM = """
-import json, sys
-from functools import partial
-from pathlib import Path
-from earthcurator.cli import main
-from earthcurator.learn.trunks import TRUNKS
-from earthcurator.project import training
-
-def learn(*given, progress, **named):
-    def paced(now):
-        progress(now)
-        sys.stdin.readline()
-    done = whole(*given, progress=paced, **named)
-    Path(sys.argv[1]).write_text(json.dumps(done.losses))
-    return done
-
-whole, training.loop.train = training.loop.train, learn
-training.Recipe = partial(training.Recipe, checkpoint_seconds=0.0)
-TRUNKS.builtin["tiny"] = "tests.learn.scenes:small_trunk"
-main(sys.argv[2:])
-"""
-COMMAND = ("train", "--init", "random", "--trunk", "tiny", "--epochs", "8", "--batch", "16", "--size", f"{SIZE}")
+COMMAND = ("train", "--init", "random", "--trunk", "tiny", "--epochs", "8", "--batch", "16", "--size", f"{SIZE}",
+           "--dim", "8")  # fmt: skip
 
 
 class Training:
-    """A project of small pictures, and `curator train` on it in processes of its own."""
+    """A project of small pictures, and `curator train` on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,20 +42,26 @@ class Training:
         with ec.create(folder / "project") as project:
             project.import_pictures([pictures])
 
+    def run(self) -> list[float]:
+        """Train in this process, to the end; the losses of all steps."""
+        with pytest.MonkeyPatch.context() as patch:
+            quicken(patch, self.folder / "losses")
+            main(["--project", f"{self.folder / 'project'}", *COMMAND])
+        return self.losses()
+
     def start(self) -> subprocess.Popen[str]:
+        """Train in a process of its own, which waits after every step until it is let."""
         return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, f"{self.folder / 'losses'}", "--project", f"{self.folder / 'project'}",
-             *COMMAND],
+            [sys.executable, "-m", "tests.learn.training_command", f"{self.folder / 'losses'}", "--project",
+             f"{self.folder / 'project'}", *COMMAND],
             cwd=Path(__file__).parents[1], env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def finish(self, process: subprocess.Popen[str]) -> tuple[list[float], str]:
-        """Let it go on to its end; the losses of all steps, and what it said."""
-        _, said = process.communicate(timeout=240)
-        assert process.returncode == 0, said
-        losses: list[float] = json.loads((self.folder / "losses").read_text())
-        return losses, said
+    def losses(self) -> list[float]:
+        """Of all steps, when it has ended."""
+        found: list[float] = json.loads((self.folder / "losses").read_text())
+        return found
 
     def steps(self) -> int:
         """How many the checkpoint holds."""
@@ -95,9 +81,9 @@ class Training:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_python_interrupts")
 def test_training_that_was_killed_and_stopped_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    whole = Training(tmp_path / "whole")
-    undisturbed, _ = whole.finish(whole.start())
+    undisturbed = Training(tmp_path / "whole").run()
 
     training, rng = Training(tmp_path / "disturbed"), random.Random(0)
     killed = training.start()
@@ -110,12 +96,12 @@ def test_training_that_was_killed_and_stopped_goes_on_as_if_nothing_had_happened
     stopped = training.start()
     training.let(stopped, rng.randint(2, 5))
     stopped.send_signal(signal.SIGINT)
-    losses, said = training.finish(stopped)
+    _, said = stopped.communicate(timeout=240)
+    assert stopped.returncode == 0, said
     assert "the same command goes on from here" in said
-    assert len(losses) == training.steps() < len(undisturbed)
+    assert len(training.losses()) == training.steps() < len(undisturbed)
 
-    losses, _ = training.finish(training.start())
-    np.testing.assert_allclose(losses, undisturbed, rtol=1e-4)
+    np.testing.assert_allclose(training.run(), undisturbed, rtol=1e-4)
 
 
 class Pressed(SimCLR):

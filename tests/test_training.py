@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +23,8 @@ from earthcurator.ingest import SceneOptions
 from earthcurator.jobs import read_work
 from earthcurator.models import Label, Task
 from earthcurator.pictures import decode, encode_png
-from earthcurator.project.verdict import Comparison, judge
+from earthcurator.project.compacting import try_int8
+from earthcurator.project.verdict import Comparison, compare, judge
 from tests.learn.scenes import ground
 
 TINY = {"epochs": 1, "size": 32, "batch": 16, "init": "random", "trunk": "resnet18-narrow"}
@@ -112,10 +115,11 @@ def test_stopped_training_goes_on_with_the_same_command(own: ec.Project) -> None
     assert not list((own.cache / "training").iterdir())
 
 
-def test_second_encoder_of_the_same_name_gets_a_number(own: ec.Project) -> None:
+def test_second_encoder_of_the_same_name_gets_a_number_and_leaves_the_same_chips_unseen(own: ec.Project) -> None:
     names = [own.train(**TINY, seed=seed).name for seed in (0, 1)]
     assert min(filter(None, names)) == "simclr-resnet18-narrow-32"
     assert len(set(names)) == len(names)
+    assert len({own.encoders.find(name).card.trained_on for name in names if name}) == 1
 
 
 @pytest.mark.parametrize(
@@ -155,12 +159,58 @@ def test_pictures_that_all_look_the_same_are_a_sentence(project: ec.Project, tmp
         ({"views": "sideways"}, "sideways"),
         ({"seconds": 5.0}, "how long"),
         ({"hold_out": "time"}, "no time"),
+        ({"dim": 1281}, "1280 features, which cannot become 1281"),
+        ({"dim": 0}, "cannot become 0"),
+        ({"patience": 0}, "patience of 0"),
+        ({"seed": -1}, "-1 is no seed"),
+        ({"epochs": float("inf")}, "how long"),
     ],
 )
 def test_impossible_training_is_a_sentence(own: ec.Project, options: dict[str, object], words: str) -> None:
     with pytest.raises(CuratorError, match=words) as failed:
         own.train(**{**TINY, "trunk": "lite0", **options})
     assert failed.value.hint
+
+
+@pytest.mark.slow
+def test_processes_that_train_together_keep_one_encoder(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(made, tmp_path / "own")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "earthcurator")
+    options = ("--init", "random", "--trunk", "resnet18-narrow", "--size", "32", "--batch", "8", "--epochs", "2")
+    done = subprocess.run(
+        [sys.executable, *launcher, "--project", str(tmp_path / "own"), "train", *options, "--json"],
+        capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("train: 100%") == 1
+    report = json.loads(done.stdout)
+    with ec.open(tmp_path / "own") as project:
+        kept = [entry for entry in project.encoders.list() if not entry.card.name.startswith("lite0")]
+    assert [entry.id for entry in kept] == [report["encoder"]]
+    assert " of 4, batch 8" in kept[0].card.method  # 46 chips are five steps an epoch for one, two for each of two
+
+
+def test_new_encoder_is_compared_with_where_it_began(own: ec.Project) -> None:
+    ids = [chip.id for chip in own.chips.all()]
+    new, start = own.encoder("lite0-64"), own.encoders.find("lite0-128")
+    found, asked = compare(own, new, ids[:8], ids[8:], {}, start=start, seed=0)
+    assert {each.other for each in found} == {"lite0-128"}
+    assert asked == 8
+
+
+def test_held_out_chips_that_cannot_be_read_leave_it_open_whether_it_is_better(own: ec.Project) -> None:
+    found, asked = compare(own, own.encoder("lite0-64"), [], [], {}, start=None, seed=0)
+    better, words = judge(found, asked, collapsed=False)
+    assert not better
+    assert words.startswith("not known: 0 of the held-out chips can be read")
+
+
+def test_training_is_not_lost_when_there_can_be_no_int8_copy(own: ec.Project) -> None:
+    ids = [chip.id for chip in own.chips.all()]
+    few = np.zeros((10, 64, 64, 3), np.uint8)
+    report = try_int8(own, own.encoders.find("lite0-64"), few, ids)
+    assert (report.encoder, report.agreement) == (None, None)
+    assert report.verdict.startswith("there is no int8 copy: 10 pictures are too few")
 
 
 @pytest.mark.parametrize("how", ["linear", "mlp", "full"])
@@ -207,6 +257,11 @@ def test_labels_that_teach_nothing_are_a_sentence(
     with pytest.raises(Conflict, match=words) as failed:
         own.finetune(labelled(own, said))
     assert failed.value.hint
+
+
+def test_seed_that_is_none_is_a_sentence(own: ec.Project) -> None:
+    with pytest.raises(BadInput, match="-1 is no seed"):
+        own.finetune(labelled(own, truthful), seed=-1)
 
 
 def test_place_and_time_that_chips_do_not_have_cannot_part_them(own: ec.Project) -> None:
@@ -304,16 +359,14 @@ def test_without_torch_one_sentence_says_what_to_install(made: Path) -> None:
     script = (
         "import sys; sys.modules['torch'] = None\n"
         "from earthcurator.cli import main\n"
-        f"main(['--project', {str(made)!r}, *sys.argv[1:]])"
+        "for words in (['encoders'], ['train', '--help'], ['train', '--epochs', '1']):\n"
+        f"    main(['--project', {str(made)!r}, *words])\n"
     )
-    for command in (["train", "--epochs", "1"], ["encoders"], ["train", "--help"]):
-        done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False)
-        assert "Traceback" not in done.stderr
-        if command[-1] == "1":
-            assert done.returncode == 3
-            assert "pip install 'earthcurator[train]'" in done.stderr
-        else:
-            assert done.returncode == 0
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 3  # of the last: the others do not end it
+    assert "lite0-64" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "pip install 'earthcurator[train]'" in done.stderr
 
 
 def compared(on: str, new: float, old: float, low: float, high: float) -> Comparison:

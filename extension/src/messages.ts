@@ -38,9 +38,15 @@ export interface Drawn extends Omit<Taken, "kind"> {
   window: number;
 }
 
+/** A rectangle that lies on the map of a tab. */
+export interface Drawing {
+  purpose: Purpose;
+  tab: number;
+}
+
 /** What is under way, in `storage.session`. */
 export interface Progress {
-  drawing?: Purpose;
+  drawing?: Drawing;
   drawn?: Drawn;
   /** Why nothing could be drawn. */
   trouble?: string;

@@ -52,8 +52,9 @@ function begin(tab: chrome.tabs.Tab): void {
 
 async function keep({ kind: _, ...taken }: Taken, tab: chrome.tabs.Tab | undefined): Promise<void> {
   if (tab?.id === undefined) return;
-  const { drawing = "new" } = await chrome.storage.session.get<Progress>("drawing");
-  const drawn = { ...taken, id: crypto.randomUUID(), purpose: drawing, tab: tab.id, window: tab.windowId };
+  const { drawing } = await chrome.storage.session.get<Progress>("drawing");
+  const purpose = drawing?.purpose ?? "new";
+  const drawn = { ...taken, id: crypto.randomUUID(), purpose, tab: tab.id, window: tab.windowId };
   await chrome.storage.session.set({ drawn } satisfies Progress);
   await chrome.storage.session.remove("drawing");
 }

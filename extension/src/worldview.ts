@@ -8,11 +8,12 @@ export const isWorldview = (url: string | undefined): url is string => url?.star
 /** Lay our rectangle over the map of a tab. Done again, it begins anew. */
 export async function draw(tab: number, purpose: Purpose): Promise<void> {
   await chrome.storage.session.remove(["trouble", "drawn"]);
-  await chrome.storage.session.set({ drawing: purpose } satisfies Progress);
+  await chrome.storage.session.set({ drawing: { purpose, tab } } satisfies Progress);
   try {
     await chrome.scripting.executeScript({ target: { tabId: tab }, files: ["content.js"] });
   } catch (error) {
-    await giveUp(`This page cannot be drawn on: ${error instanceof Error ? error.message : error}`);
+    const why = error instanceof Error ? error.message : error;
+    await giveUp(`Worldview cannot be drawn on (${why}). Reload it, or click Curator's button in the toolbar.`);
   }
 }
 

@@ -97,6 +97,13 @@ class Settings(BaseSettings):
         description="Which task of an array this is, as Slurm, Kubernetes, Google Batch or AWS Batch say; "
         "`curator shards run` then does that task's shards.",
     )
+    task_count: int | None = Field(
+        default=None,
+        ge=1,
+        validation_alias=AliasChoices("SLURM_ARRAY_TASK_COUNT", "BATCH_TASK_COUNT", "AWS_BATCH_JOB_ARRAY_SIZE"),
+        description="How many tasks that array has, as Slurm, Google Batch or AWS Batch say; they share the rate at "
+        "which an imagery server may be asked, unless `curator shards run --at-once` says that fewer run at a time.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import httpx
 import pytest
 from filelock import FileLock
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 import earthcurator as ec
 from earthcurator.demo import data_folder
@@ -34,6 +34,7 @@ from earthcurator.settings import Settings
 from earthcurator.store.sql.database import Database
 from earthcurator.web.app import create_app
 from earthcurator.web.pages import BUILT
+from earthcurator.web.proxies import Proxied
 from earthcurator.web.serving import Serving
 from tests.web.conftest import chip, served
 
@@ -143,21 +144,31 @@ class Site:
         return f"{self.url}/join#{people.issue(people.add(name, role).id, 'link')}"
 
 
+@contextmanager
+def serving(
+    archive: Path, folder: Path, static: Path, *names: str, host: str = "127.0.0.1", below: str = ""
+) -> Iterator[Site]:
+    """A server of a copy of a project, with its jobs; `below` is the path that a proxy has it at."""
+    shutil.copytree(archive, folder, ignore=shutil.ignore_patterns("labels.db*", "*.lock"))
+    with ec.open(folder, settings=Settings(static=static)) as project:
+        listening = socket.create_server((host, 0))
+        options = Serving(host=host, port=listening.getsockname()[1], names=frozenset(names))
+        app = create_app(project, options, runner=Runner(project, poll_seconds=0.1))
+        proxied = Proxied(app, prefix=below)
+        with served(proxied, project, listening) as server:  # type: ignore[arg-type]  # an application, too
+            yield Site(server.url + below, project)
+
+
 @pytest.fixture
-def serve(static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], Site]]:
-    """Serve a copy of a project, with its jobs: `serve(marble)`."""
+def serve(static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
+    """Serve a copy of a project until the test ends: `serve(marble)`."""
     clock = [0.0]
     monkeypatch.setattr(Database, "clock", property(lambda _self: {"clock_offset": round(clock[0] * 1000)}))
     with ExitStack() as ends:
 
-        def start(archive: Path, host: str = "127.0.0.1", *names: str) -> Site:
-            shutil.copytree(archive, tmp_path / "project", ignore=shutil.ignore_patterns("labels.db*", "*.lock"))
-            project = ends.enter_context(ec.open(tmp_path / "project", settings=Settings(static=static)))
-            listening = socket.create_server((host, 0))
-            serving = Serving(host=host, port=listening.getsockname()[1], names=frozenset(names))
-            app = create_app(project, serving, runner=Runner(project, poll_seconds=0.1))
-            server = ends.enter_context(served(app, project, listening))
-            return Site(server.url, project, clock)
+        def start(archive: Path, *names: str, **options: str) -> Site:
+            site = ends.enter_context(serving(archive, tmp_path / "project", static, *names, **options))
+            return replace(site, clock=clock)
 
         yield start
 
@@ -208,15 +219,18 @@ Visit = Callable[..., Page]
 
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Visit]:
-    """Open an address in a browser profile of its own: `visit(url, color_scheme="dark")`."""
+    """Open an address in a browser profile of its own: `visit(url, color_scheme="dark")`. `script` runs in each page
+    before any other."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def start(url: str, *, tour: bool = False, **options: Any) -> Page:
+    def start(url: str, *, tour: bool = False, script: str = "", **options: Any) -> Page:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", **options})
         context.set_default_timeout(PATIENCE)
         if not tour:
             tour_seen(context)
+        if script:
+            context.add_init_script(script)
         contexts.append(context)
         page = context.new_page()
         watch(page, httpx.URL(url), faults)
@@ -283,6 +297,19 @@ def press(page: Page, key: str) -> str:
     page.keyboard.press(key)
     wait_for_next(page, chip)
     return chip
+
+
+def drag(page: Page, target: Locator, *corners: tuple[float, float]) -> None:
+    """With the button held, along corners given in shares of the target's size."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    assert box
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=4)
+    page.mouse.up()
 
 
 def saved(page: Page) -> None:

@@ -17,7 +17,7 @@ from earthcurator.models import Task
 from tests.conftest import picture
 from tests.web.conftest import START
 
-from .conftest import PATIENCE, PICTURES, Site, Visit
+from .conftest import PATIENCE, PICTURES, Site, Visit, drag
 
 pytestmark = pytest.mark.slow
 
@@ -47,19 +47,6 @@ def found(page: Page) -> list[str]:
 def asked(page: Page) -> dict[str, list[str]]:
     """What the address says."""
     return parse_qs(urlsplit(page.url).query)
-
-
-def drag(page: Page, target: Locator, *corners: tuple[float, float]) -> None:
-    """With the button held, along corners given in shares of the target's size."""
-    target.scroll_into_view_if_needed()
-    box = target.bounding_box()
-    assert box
-    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=4)
-    page.mouse.up()
 
 
 def test_grid_reaches_the_last_of_a_million_by_key_and_by_scroll_bar(site: Site, visit: Visit) -> None:
@@ -297,6 +284,28 @@ def test_chips_are_filtered_by_what_was_said_and_by_their_score(site: Site, visi
     assert asked(page)["scores"] == ["100,"]
     page.get_by_role("button", name="Clear all filters").first.click()
     expect(page.get_by_text("294 likeliest of 294 chips, by 3 labelled chips")).to_be_visible()
+
+
+def test_browsed_list_follows_the_labels_and_no_card_in_view_moves(site: Site, visit: Visit) -> None:
+    task = site.task()
+    chips = [chip.id for chip in site.project.chips.all()]
+    for chip in chips[:3]:
+        say(site, task, chip, "island")
+    page = visit(f"{site.url}/explore?label=island")
+    renew = page.get_by_role("button", name="Show the new list")
+    expect(page.get_by_text("3 chips pass the filters")).to_be_visible()
+    assert found(page) == chips[:3]
+    say(site, task, chips[100], "island")
+    expect(page.get_by_text("4 chips pass the filters")).to_be_visible()
+    assert found(page) == [*chips[:3], chips[100]]  # behind those in view
+    expect(renew).to_have_count(0)
+    say(site, task, chips[0], "other")
+    expect(page.get_by_text("3 chips pass the filters")).to_be_visible()
+    assert found(page) == [*chips[:3], chips[100]]
+    renew.click()
+    expect(page.get_by_role("gridcell")).to_have_count(3)
+    assert found(page) == [*chips[1:3], chips[100]]
+    expect(renew).to_have_count(0)
 
 
 def test_model_that_nothing_taught_says_what_to_do_and_follows_the_first_label(site: Site, visit: Visit) -> None:

@@ -53,7 +53,7 @@ def test_job_is_paused_goes_on_and_tells_what_it_did(counting: Site, visit: Visi
     activity(page)
     drawer = page.get_by_role("dialog", name="Activity")
     job = drawer.get_by_role("article", name="Count")
-    expect(job.get_by_text("50 %")).to_be_visible()
+    expect(job.get_by_text("50%")).to_be_visible()
     job.get_by_role("button", name="Pause: Count").click()
     expect(job.get_by_text("Paused. What is done is kept.")).to_be_visible()
     expect(page.get_by_role("button", name="Activity: 1 job running")).to_have_count(0)

@@ -42,7 +42,7 @@ def chromium(host: str) -> Iterator[Browser]:
 def test_labels_by_keys_and_an_invitation_over_plain_http(
     serve: Callable[..., Site], drawn: Path, visit: Visit, host: str
 ) -> None:
-    site = serve(drawn, "0.0.0.0", host)
+    site = serve(drawn, host, host="0.0.0.0")
     here = site.url.replace("127.0.0.1", host)
     task = site.task("Is it red?", "yes", "no")
     owner = visit(site.link("Olga", "owner").replace(site.url, here))

@@ -1,8 +1,7 @@
-"""Teaching Curator: a training that one watches, its verdict, its use, and a classifier from labels."""
+"""Teaching Curator: a training that one watches, its verdict, and its use. The walk makes a classifier from labels."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.sync_api import Page, expect
 import earthcurator as ec
 from tests.web.conftest import CHIPS, chip
 
-from .conftest import Site, Visit, made_once, until
+from .conftest import Site, Visit, made_once
 
 pytestmark = pytest.mark.slow
 
@@ -78,21 +77,6 @@ def test_training_is_watched_by_all_stopped_and_its_encoder_used(drawing: Site, 
     for name in ("simclr-lite0-64", "lite0-64"):
         found = compared.get_by_role("region", name=f"What {name} finds", exact=True)
         expect(found.get_by_role("img")).to_have_count(12)
-
-
-def test_labels_become_a_classifier_from_the_page_of_their_task(drawing: Site, visit: Visit) -> None:
-    task = drawing.task("Is it water?", "water", "field")
-    drawing.project.tasks.import_folders(task)
-    page = visit(f"{drawing.url}/tasks/{task.id}/insights")
-    page.get_by_role("link", name="Make a classifier").click()
-    expect(page.get_by_role("combobox", name="Labels of")).to_have_value(re.compile("Is it water"))
-    page.get_by_role("button", name="Make a classifier").click()
-    report = page.get_by_role("region", name="Report: Make a classifier")
-    expect(report.get_by_role("row", name=re.compile("Accuracy"))).to_contain_text("%", timeout=LONG)
-    picture = report.get_by_role("img", name=re.compile("Confusion matrix"))
-    until(lambda: bool(picture.evaluate("image => image.complete && image.naturalWidth > 0")))
-    assert picture.evaluate("image => image.naturalWidth") > 0
-    expect(page.get_by_role("article", name="is-it-water-linear")).to_contain_text("Tells water, field apart")
 
 
 def test_server_without_torch_says_so_instead_of_offering_the_button(

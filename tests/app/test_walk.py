@@ -22,7 +22,7 @@ from earthcurator.demo import Truth
 from earthcurator.models import Label
 from earthcurator.testing.gibs import FakeGibs
 
-from .conftest import ROOT, Site, Visit, press, saved, shown
+from .conftest import ROOT, Site, Visit, press, saved, shown, until
 
 pytestmark = pytest.mark.slow
 
@@ -142,11 +142,17 @@ def test_beside_the_way_imagery_colleagues_a_second_look_and_a_classifier(lab: S
     expect(page.get_by_text(re.compile(rf"1 of {wrong}|{wrong} "))).not_to_have_count(0)
     keep(page, "review")
 
-    page.goto(f"{lab.url}/train?task={task}")
+    page.goto(f"{lab.url}/tasks/{task}/insights")
+    page.get_by_role("link", name="Make a classifier").click()
+    expect(page.get_by_role("combobox", name="Labels of")).to_have_value(re.compile("Is there an island"))
     page.get_by_role("button", name="Make a classifier").click()
     report = page.get_by_role("region", name="Report: Make a classifier")
     expect(report.get_by_role("row", name=re.compile("Accuracy"))).to_contain_text("%", timeout=LONG)
+    expect(page.get_by_role("article", name="is-there-an-island-linear")).to_contain_text("Tells island, other apart")
     report.scroll_into_view_if_needed()
+    picture = report.get_by_role("img", name=re.compile("Confusion matrix"))
+    until(lambda: bool(picture.evaluate("image => image.complete && image.naturalWidth > 0")))
+    assert picture.evaluate("image => image.naturalWidth") > 0
     keep(page, "train")
 
     page.goto(f"{lab.url}/share")

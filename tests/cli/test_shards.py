@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 import earthcurator as ec
+from earthcurator.testing.gibs import FakeGibs, Faults
 
 from .conftest import TRUE_COLOUR, Shell, chips_of, failure
+
+GLOBE = ("--bbox", "-180,-90,180,90", "--dates", "2020-08-16", "--zoom", 4, "--min-valid", 0)
+SHARDS = 67
+"""Of so many chips, three each."""
 
 
 @pytest.fixture
@@ -52,6 +57,49 @@ def test_download_plan_takes_the_options_of_a_download(shell: Shell, fires: Path
     assert len(chips_of(fires)) > 1
     code, out, _ = shell("download", TRUE_COLOUR, *where, "--json")
     assert (code, json.loads(out)["added"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "tasks"),
+    [
+        ({"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "50"}, (), 50),
+        ({"BATCH_TASK_INDEX": "0", "BATCH_TASK_COUNT": "60"}, ("--of", 30), 60),
+        ({"AWS_BATCH_JOB_ARRAY_INDEX": "0", "AWS_BATCH_JOB_ARRAY_SIZE": "1000"}, (), SHARDS),
+        ({"JOB_COMPLETION_INDEX": "0"}, ("--of", 50), 50),
+        ({"JOB_COMPLETION_INDEX": "0"}, (), SHARDS),
+        ({}, ("--index", 0, "--of", 50), 50),
+        ({"SLURM_ARRAY_TASK_ID": "0", "SLURM_ARRAY_TASK_COUNT": "2"}, ("--at-once", 64), None),
+    ],
+)
+def test_task_of_an_array_asks_a_source_for_its_part(
+    shell: Shell,
+    fires: Path,
+    gibs: FakeGibs,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    options: tuple[object, ...],
+    tasks: int | None,
+) -> None:
+    plan = shell("shards", "plan", "download", TRUE_COLOUR, *GLOBE, "--size", 3)[1].strip()
+    gibs.counts.peak = 0  # of the documents that a plan takes
+    gibs.faults = Faults(latency_seconds=0.05)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code, _, words = shell("shards", "run", plan, *options)
+    assert (code, gibs.counts.peak) == (0, 1)
+    assert (f"this is one of {tasks} tasks that share 10000 Mb/s" in words) == (tasks is not None)
+
+
+@pytest.mark.parametrize("options", [("--index", 0), ("--index", 0, "--of", 50, "--at-once", 1)])
+def test_shard_that_is_tried_alone_has_all_of_the_rate(
+    shell: Shell, fires: Path, gibs: FakeGibs, options: tuple[object, ...]
+) -> None:
+    plan = shell("shards", "plan", "download", TRUE_COLOUR, *GLOBE, "--size", 3)[1].strip()
+    gibs.counts.peak = 0  # of the documents that a plan takes
+    gibs.faults = Faults(latency_seconds=0.1)
+    code, _, words = shell("shards", "run", plan, *options)
+    assert (code, gibs.counts.peak) == (0, 3)
+    assert "note" not in words
 
 
 @pytest.mark.parametrize(

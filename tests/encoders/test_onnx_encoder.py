@@ -11,8 +11,15 @@ import pytest
 from onnx import TensorProto, helper
 
 from earthcurator.encoders import EncoderCard, OnnxEncoder, read_model
+from earthcurator.encoders.runtime import onnxruntime
 from earthcurator.errors import BadEncoder, BadInput, NotFound
-from tests.encoders.tiny_models import model, row_means, tiny_onnx, with_external_weights
+from tests.encoders.tiny_models import (
+    model,
+    row_means,
+    tiny_onnx,
+    with_external_weights,
+    with_hidden_external_weights,
+)
 
 Read = Callable[..., EncoderCard]
 
@@ -158,6 +165,17 @@ def test_weights_in_another_file_are_never_read(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadEncoder, match="another file"):
         read(with_external_weights(tiny_onnx(), str(secret) if absolute else secret.name))
+
+
+def test_weights_in_another_file_cannot_be_hidden_from_us_and_shown_to_onnx_runtime(
+    read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret.bin").write_bytes(np.ones((3, 6), np.float32).tobytes())
+    monkeypatch.chdir(tmp_path)
+    hidden = with_hidden_external_weights(tiny_onnx(), "secret.bin")
+    onnxruntime.InferenceSession(hidden, providers=["CPUExecutionProvider"])  # it does read the file
+    with pytest.raises(BadEncoder, match="not an ONNX model"):
+        read(hidden)
 
 
 def test_external_weights_in_a_branch_are_found(read: Read) -> None:

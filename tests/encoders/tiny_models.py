@@ -96,3 +96,30 @@ def with_external_weights(data: bytes, location: str) -> bytes:
     for key, value in (("location", location), ("offset", "0"), ("length", str(size))):
         tensor.external_data.add(key=key, value=value)
     return bytes(made.SerializeToString())
+
+
+def with_hidden_external_weights(data: bytes, location: str) -> bytes:
+    """The same, said with tags of five bytes: ONNX Runtime drops the bits that make them the numbers of no field."""
+    made = onnx.load_from_string(with_external_weights(data, location))
+    tensor = onnx.TensorProto()
+    tensor.CopyFrom(made.graph.initializer[0])
+    entries = [entry.SerializeToString() for entry in tensor.external_data]
+    tensor.ClearField("external_data")
+    tensor.ClearField("data_location")
+    hidden = b"".join(_message(13, entry, beyond=1 << 32) for entry in entries) + _varint(14 << 3 | 1 << 32) + b"\1"
+    del made.graph.initializer[0]
+    graph = made.graph.SerializeToString() + _message(5, tensor.SerializeToString() + hidden)
+    made.ClearField("graph")
+    return bytes(made.SerializeToString()) + _message(7, graph)
+
+
+def _message(field: int, content: bytes, *, beyond: int = 0) -> bytes:
+    return _varint(field << 3 | 2 | beyond) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])

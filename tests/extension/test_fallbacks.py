@@ -125,6 +125,9 @@ def test_a_screen_that_shows_something_else_by_now_is_not_read(browser: Browser,
     browser.remember(server)
     expect(panel.get_by_role("alert")).to_contain_text("The tab shows something else by now. Draw again.")
     expect(panel.get_by_role("listitem")).to_have_count(0)
+    panel.get_by_role("button", name="Draw again").click()
+    marked(page)
+    expect(panel.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_screen_that_may_not_be_read_says_how_to_allow_it(panel: Page, browser: Browser) -> None:

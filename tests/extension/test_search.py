@@ -103,6 +103,13 @@ def test_a_drawing_can_be_begun_anew_and_cancelled_from_the_panel(panel: Page, b
     begin_anew(browser, page)
     panel.get_by_role("button", name="Cancel").click()
     expect(page.locator("#curator-overlay")).to_have_count(0)
+    ask_for_scene(panel, page)
+    panel.bring_to_front()
+    panel.keyboard.press("Escape")
+    expect(page.locator("#curator-overlay")).to_have_count(0)
+    ask_for_scene(panel, page)
+    page.close()  # and the rectangle with it
+    panel.get_by_role("button", name="Cancel").click()
     expect(panel.get_by_role("button", name="Mark a scene")).to_be_visible()
 
 
@@ -257,14 +264,13 @@ def test_a_chip_of_the_polar_map_is_shown_on_it(panel: Page, browser: Browser, s
     page = browser.worldview()
     hits = search(panel, page)
     at = next(number for number, hit in enumerate(hits, 1) if hit["center"][1] > 75)
-    for _ in range(len(hits)):  # only what is near the view is drawn
-        if result(panel, at).count():
-            break
-        panel.get_by_role("gridcell").first.hover()
-        panel.mouse.wheel(0, 200)
-        panel.wait_for_timeout(100)
-    result(panel, at).scroll_into_view_if_needed()
-    asked = fly(panel, page, at)
+    panel.get_by_role("grid").focus()
+    for _ in range(at - 1):
+        panel.keyboard.press("ArrowRight")
+    with page.expect_request(f"{WORLDVIEW}?**") as flight:
+        panel.keyboard.press("Enter")
+    page.wait_for_selector("[data-ready]")
+    asked = parameters(flight.value.url)
     assert asked["p"] == "arctic"
     left, bottom, right, top = map(float, asked["v"].split(","))
     middle = page.evaluate("place => standIn.toDegrees(place)", [(left + right) / 2, (bottom + top) / 2])
@@ -279,6 +285,9 @@ def test_without_worldview_a_tab_is_opened_for_it(panel: Page, browser: Browser)
     page = browser.worldview()
     search(panel, page)
     page.close()
+    panel.get_by_role("button", name="Redraw").click()
+    expect(panel.get_by_role("alert")).to_contain_text("No tab shows Worldview.")
+    expect(panel.get_by_role("alert")).not_to_contain_text("Error")
     result(panel, 1).hover()
     with browser.context.expect_page() as opened:
         result(panel, 1).get_by_role("button", name="Fly there on Worldview").click()

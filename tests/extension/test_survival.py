@@ -40,6 +40,12 @@ def test_the_search_is_still_there_after_all_scripts_were_ended(browser: Browser
     assert server.stands(task) == {}
 
 
+def test_a_server_on_this_computer_is_asked_while_there_is_no_network(panel: Page, browser: Browser) -> None:
+    expect(panel.get_by_role("button", name="Mark a scene")).to_be_visible()
+    panel.evaluate("window.dispatchEvent(new Event('offline'))")  # what the browser says when the network goes
+    search(panel, browser.worldview())
+
+
 def test_a_scene_is_taken_though_the_worker_ended_while_it_was_drawn(panel: Page, browser: Browser) -> None:
     page = browser.worldview()
     browser.click_toolbar()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 import earthcurator as ec
 from earthcurator.settings import Settings
 from earthcurator.testing.gibs import FakeGibs, Faults
+from tests.forks import curator
 
 from .conftest import TRUE_COLOUR
 
@@ -29,22 +28,31 @@ def tiles_asked(gibs: FakeGibs) -> int:
 @pytest.mark.slow
 def test_thousand_tiles_killed_ten_times_are_all_there_once(gibs: FakeGibs, tmp_path: Path, settings: Settings) -> None:
     gibs.faults = Faults(latency_seconds=0.05)
-    environment = {**os.environ, "CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(settings.cache)}
     ec.create(tmp_path / "project").close()
-    command = [
-        sys.executable, "-m", "earthcurator", "--project", str(tmp_path / "project"), "download", TRUE_COLOUR,
-        "--bbox", BOX, "--dates", DAYS, "--zoom", "3", "--min-valid", "0",
-    ]  # fmt: skip
+    errors = tmp_path / "errors.txt"
+
+    def download() -> BaseProcess:
+        return curator(
+            *("--project", str(tmp_path / "project"), "download", TRUE_COLOUR, "--bbox", BOX, "--dates", DAYS),
+            *("--zoom", "3", "--min-valid", "0"),
+            errors=errors,
+            environment={"CURATOR_SOURCE": gibs.url, "CURATOR_CACHE": str(settings.cache)},
+        )
+
+    def download_all() -> None:
+        process = download()
+        process.join()
+        assert process.exitcode == 0, errors.read_text()
+
     for kill in range(1, KILLS + 1):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = download()
         deadline = time.monotonic() + 60
-        while tiles_asked(gibs) < 80 * kill and process.poll() is None and time.monotonic() < deadline:
+        while tiles_asked(gibs) < 80 * kill and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.005)
-        assert process.poll() is None, "it ended before it could be killed"
+        assert process.is_alive(), "it ended before it could be killed"
         process.kill()
-        process.wait()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+        process.join()
+    download_all()
     assert len(set(gibs.counts.requests) - {path for path in gibs.counts.requests if not path.endswith(".jpg")}) == 1000
     assert tiles_asked(gibs) <= 1000 + KILLS * IN_FLIGHT
     with ec.open(tmp_path / "project") as project:
@@ -53,5 +61,5 @@ def test_thousand_tiles_killed_ten_times_are_all_there_once(gibs: FakeGibs, tmp_
         for chip in chips[::7]:
             assert project.chips.pictures([chip.id])[chip.id] == gibs.archive(chip.origin)
     before = tiles_asked(gibs)
-    subprocess.run(command, env=environment, capture_output=True, check=True)
+    download_all()
     assert tiles_asked(gibs) == before

@@ -172,19 +172,6 @@ def test_a_loss_that_is_no_number_ends_with_a_sentence() -> None:
         train(ground(64), small_trunk(), Broken(), short(), device="cpu")
 
 
-@pytest.mark.slow
-def test_several_processes_train_one_trunk_together(tmp_path: Path) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "-m", "tests.learn.training_process", str(tmp_path), "0"]
-    done = subprocess.run(
-        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    saved = torch.load(tmp_path / NAME, weights_only=True)
-    assert saved["settings"]["processes"] == 2
-    assert len(saved["state"]["losses"]) == 3 * (86 // (2 * 16))
-
-
 def test_gradients_of_several_batches_are_added_up() -> None:
     done = train(ground(96), small_trunk(), simclr(), short(batch=16, accumulate=2), device="cpu")
     assert len(done.train_ids) == 87

@@ -266,6 +266,13 @@ def test_an_unknown_model_of_timm_is_refused(third_party: Any) -> None:
         load_named("timm:resnet11")
 
 
+@pytest.mark.parametrize("name", ["hf-hub:somebody/model", "local-dir:/tmp/model", "hf_hub:a", "a/b", ""])
+def test_weights_that_are_not_of_timm_are_refused(third_party: Any, name: str) -> None:
+    third_party(TIMM)
+    with pytest.raises(BadInput, match="pickle"):
+        load_named(f"timm:{name}")
+
+
 @pytest.mark.parametrize(
     "broken",
     ["import torchvision_that_is_missing", "raise RuntimeError('operator torchvision::nms does not exist')"],

@@ -17,6 +17,7 @@ from earthcurator.models import Arrival, Chip
 from earthcurator.project.sharding import ShardBook
 from earthcurator.scale import commit, missing, plan_download, plan_embed, plan_index, run_here, run_shard, status
 from earthcurator.scale.status import shards_of_task
+from earthcurator.scale.work import polite
 from earthcurator.settings import Settings
 from earthcurator.store import LocalFiles
 from earthcurator.testing.gibs import FakeGibs, Faults
@@ -252,6 +253,25 @@ def test_download_in_shards_brings_the_chips_of_a_download(
         found = project.chips.pictures([chip.id for chip in project.chips.all()])
     assert len(expected) > 8
     assert found == expected
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 16, 100])
+def test_workers_together_ask_a_source_for_what_one_alone_would(at_once: int) -> None:
+    alone, each = polite(Settings(), 1), polite(Settings(), at_once)
+    assert each.megabits_per_second * at_once == pytest.approx(alone.megabits_per_second)
+    for name in ("fewest", "connections", "most"):
+        assert getattr(each, name) * at_once <= max(at_once, getattr(alone, name))
+
+
+def test_one_of_many_workers_downloads_over_one_connection(tmp_path: Path, gibs: FakeGibs, settings: Settings) -> None:
+    gibs.faults = Faults(latency_seconds=0.05)
+    with ec.create(tmp_path / "shared", settings=settings) as project:
+        plan = planned(project, TRUE_COLOUR, size=5)
+        gibs.counts.peak = 0  # of the documents that a plan takes
+        assert run_shard(project, plan, 0, at_once=64) == "made"
+        assert gibs.counts.peak == 1
+        assert run_shard(project, plan, 1) == "made"
+        assert gibs.counts.peak > 1
 
 
 def test_source_that_does_not_answer_leaves_the_shard_open(

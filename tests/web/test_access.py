@@ -47,6 +47,7 @@ ROUTES: list[tuple[str, str, object, tuple[Role, ...]]] = [
     ("POST", "/tasks/{task}/labels", {"labels": [{}]}, LABELLERS),
     ("GET", "/tasks/{task}/labels", None, LABELLERS),
     ("GET", "/tasks/{task}/mine", None, LABELLERS),
+    ("POST", "/tasks/{task}/mine/query", {"chips": []}, LABELLERS),
     ("GET", "/tasks/{task}/report", None, LABELLERS),
     ("GET", "/tasks/{task}/disputed", None, CURATORS),
     ("POST", "/tasks/{task}/adjudications", {"id": "word-{role}", "chip": "none", "value": None}, CURATORS),

@@ -27,11 +27,11 @@ pytestmark = pytest.mark.slow
 KILLS = 50
 KILLS_OF_POSTGRESQL = 5
 ANNOTATORS = 6
-CHIPS = 60
+CHIPS = 200
 OPINIONS = 99  # so that the annotators do not run out of work
 RESTART_SECONDS = 5.0
 THINK_SECONDS = 0.02  # or the annotators leave no time to the server
-DOWN_SECONDS = 0.1
+DOWN_SECONDS = 0.05
 
 
 def free_port() -> int:
@@ -63,6 +63,13 @@ class Team:
             self._stop.set()
             for thread in threads:
                 thread.join(60)
+
+    def say_more(self, labels: int) -> None:
+        """Return when so many more labels were acknowledged."""
+        wanted, deadline = len(self.acknowledged) + labels, time.monotonic() + 60
+        while len(self.acknowledged) < wanted:
+            assert time.monotonic() < deadline, "nobody can label"
+            time.sleep(0.005)
 
     def _work(self, token: str) -> None:
         url, headers = f"{self.url}/api/v1/tasks/{self.task}", {"Authorization": f"Bearer {token}"}
@@ -187,7 +194,8 @@ def test_kill_of_the_server_loses_no_acknowledged_label(make_site: Callable[...,
     try:
         with team.working():
             for _ in range(KILLS):
-                time.sleep(rng.uniform(0.1, 0.5))
+                team.say_more(rng.randint(1, 10))
+                time.sleep(rng.uniform(0, 0.02))  # in the midst of another
                 server.kill()
                 restarts.append(server.start())
     finally:
@@ -214,13 +222,10 @@ def test_kill_of_postgresql_loses_no_acknowledged_label(make_site: Callable[...,
         try:
             with team.working():
                 for _ in range(KILLS_OF_POSTGRESQL):
-                    time.sleep(rng.uniform(0.5, 1.5))
-                    before = len(team.acknowledged)
+                    team.say_more(rng.randint(1, 20))
+                    time.sleep(rng.uniform(0, 0.02))
                     database.crash()
-                    deadline = time.monotonic() + 30
-                    while len(team.acknowledged) <= before + 1:
-                        assert time.monotonic() < deadline, "nobody can label after the crash"
-                        time.sleep(0.05)
+                    team.say_more(2)
         finally:
             server.kill()
         kept = site.labels()

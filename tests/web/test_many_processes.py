@@ -6,10 +6,12 @@ Clients choose a server at random for every request, as a load balancer does.
 from __future__ import annotations
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 import earthcurator as ec
+from earthcurator.web.app import create_app
+from earthcurator.web.serving import Serving
 from tests.conftest import picture
 from tests.forks import curator
 from tests.postgres import PostgresServer
 from tests.store.conftest import KEY, SECRET, S3Server, s3  # noqa: F401 - a fixture
+from tests.web.conftest import served
 from tests.web.test_kill_server import free_port
 
 pytestmark = pytest.mark.slow
@@ -66,10 +71,14 @@ class Site:
 
     def post(self, url: str, who: str, path: str, body: dict[str, Any]) -> Any:
         """What a server answers to this person."""
-        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
-        answer = httpx.post(f"{url}/api/v1{path}", json=body, headers=headers, timeout=20)
+        answer = self.ask(url, who, "POST", path, json=body)
         assert answer.status_code < 300, answer.text
         return answer.json()
+
+    def ask(self, url: str, who: str, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer of a server to this person, whatever it is."""
+        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
+        return httpx.request(method, f"{url}/api/v1{path}", headers=headers, timeout=20, **options)
 
     def new_task(self, url: str) -> str:
         """A task about all chips, with one opinion for each."""
@@ -78,8 +87,7 @@ class Site:
 
     def kept(self, url: str, task: str) -> list[str]:
         """Ids of the events of a task, as a server tells them."""
-        headers = {"Authorization": f"Bearer {self.tokens['owner']}"}
-        answer = httpx.get(f"{url}/api/v1/tasks/{task}/labels?limit=1000", headers=headers, timeout=20)
+        answer = self.ask(url, "owner", "GET", f"/tasks/{task}/labels?limit=1000")
         return [label["id"] for label in answer.json()["labels"]]
 
 
@@ -131,30 +139,100 @@ def write_pictures(folder: Path, numbers: range) -> None:
 # -- search ----------------------------------------------------------------------------------------------------------
 
 
-def test_every_server_finds_what_one_machine_finds(site: Site) -> None:
+@pytest.fixture(scope="module")
+def alone(site: Site) -> Iterator[str]:
+    """The address of a server of the copy in a folder, on SQLite and without accounts."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CURATOR_DATABASE_URL")
+        project = ec.open(site.local)
+    app = create_app(project, Serving(port=listening.getsockname()[1]))
+    with project, served(app, project, listening) as server:
+        yield server.url
+
+
+SEARCHES: dict[str, tuple[int, dict[str, Any]]] = {
+    "one example": (200, {"positives": [0]}),
+    "examples and counterexamples": (200, {"positives": [1, 2], "negatives": [3, 4], "k": 20}),
+    "a folder": (200, {"positives": [0], "filter": {"folders": ["water"]}}),
+    "dates": (200, {"positives": [0], "filter": {"dates": "2020"}}),
+    "scores": (200, {"positives": [5], "scores": [0.2, 0.9], "k": 20}),
+    "without near-duplicates": (200, {"positives": [5], "collapse": 0.9, "k": 20}),
+    "a mixture": (200, {"positives": [5], "diversity": 0.5, "k": 8}),
+    "an encoder that has no vectors": (409, {"positives": [0], "encoder": "lite0-224"}),
+    "no example": (400, {"positives": []}),
+    "too many hits": (422, {"positives": [0], "k": 10_001}),
+}
+"""What is asked, with examples by their place among the chips, and the status of the answer."""
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_every_server_answers_a_search_as_one_machine_does(site: Site, alone: str, name: str) -> None:
     with ec.open(site.local) as project:
         chips = [chip.id for chip in project.chips.all()]
-        queries = [
-            ec.Query(positives=[chips[0]], k=10),
-            ec.Query(positives=chips[:2], negatives=[chips[3]], k=10),
-            ec.Query(positives=[chips[5]], filter=ec.Filter(folders=("water",)), k=5),
-        ]
-        expected = [[(hit.chip, hit.score) for hit in project.search(query).hits] for query in queries]
+    status, asked = SEARCHES[name]
+    examples = {side: [{"chip": chips[at]} for at in asked.get(side, ())] for side in ("positives", "negatives")}
+    expected = httpx.post(f"{alone}/api/v1/search", json={**asked, **examples}, timeout=20)
+    assert expected.status_code == status
     for url in site.urls:
-        for query, hits in zip(queries, expected, strict=True):
-            body = {
-                "positives": [{"chip": chip} for chip in query.positives],
-                "negatives": [{"chip": chip} for chip in query.negatives],
-                "filter": {"folders": list(query.filter.folders)},
-                "k": query.k,
-            }
-            found = [(hit["chip"], hit["score"]) for hit in site.post(url, "owner", "/search", body)["hits"]]
-            assert [chip for chip, _ in found] == [chip for chip, _ in hits]
-            assert [score for _, score in found] == pytest.approx([score for _, score in hits], abs=1e-6)
+        answer = site.ask(url, "owner", "POST", "/search", json={**asked, **examples})
+        assert answer.status_code == status
+        assert answer.json() | {"seconds": 0} == expected.json() | {"seconds": 0}
+
+
+def test_picture_that_one_server_was_given_is_an_example_at_every_other(site: Site, alone: str) -> None:
+    content = (site.folder / "pictures" / "water" / "00007.png").read_bytes()
+    expected = httpx.post(f"{alone}/api/v1/search/upload", files={"positive": content}, timeout=20).json()["hits"]
+    kept = site.ask(site.urls[0], "ana", "POST", "/examples", content=content).json()["id"]
+    for url in site.urls:
+        assert site.post(url, "ana", "/search", {"positives": [{"example": kept}]})["hits"] == expected
+        answer = site.ask(url, "ana", "POST", "/search/upload", files={"positive": content})
+        assert answer.json()["hits"] == expected
+
+
+def test_every_server_ranks_by_what_was_said_at_all_of_them(site: Site) -> None:
+    task = site.new_task(site.urls[0])
+    with ec.open(site.location) as project:
+        classes = {chip.id: chip.folder for chip in project.chips.all()}
+    for url, (chip, folder) in zip(cycle(site.urls), sorted(classes.items())[:12], strict=False):
+        value = "smoke" if folder == "water" else "clear"
+        event = {"id": uuid4().hex, "chip": chip, "decision": "label", "value": [value]}
+        site.post(url, "owner", f"/tasks/{task}/labels", {"labels": [event]})
+    found = [site.post(url, "owner", "/search", {"task": task, "k": 20}) for url in site.urls]
+    assert {one["learnt_from"] for one in found} == {12}
+    assert all(one["hits"] == found[0]["hits"] for one in found)
+
+
+def test_encoder_that_is_chosen_at_one_server_is_soon_that_of_all(site: Site) -> None:
+    def choose(encoder: str) -> str:
+        answer = site.ask(site.urls[0], "owner", "PUT", "/encoders/default", json={"encoder": encoder})
+        return str(answer.json()["id"])
+
+    def used(url: str) -> str:
+        return str(site.post(url, "owner", "/search", {"positives": [{"chip": chip}], "k": 1})["encoder"])
+
+    with ec.open(site.location) as project:
+        before, chip = str(project.default_encoder), next(project.chips.all()).id
+        other = "lite0-128" if project.encoder().card.name != "lite0-128" else "lite0-64"
+        project.embed(other)
+    try:
+        chosen = choose(other)
+        assert chosen != before
+        deadline = time.monotonic() + 20
+        while {used(url) for url in site.urls} != {chosen}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        choose(before)
+    while {used(url) for url in site.urls} != {before}:  # for the tests that follow
+        time.sleep(0.1)
 
 
 def test_what_one_machine_brings_in_every_server_finds_at_once(site: Site) -> None:
     write_pictures(site.folder / "more", range(100, 104))
+    with ec.open(site.local) as copy:  # so that both have the same, whichever test comes next
+        copy.import_pictures([site.folder / "more"])
+        copy.embed()
     with ec.open(site.location) as project:
         before = len(project.chips)
         added = project.import_pictures([site.folder / "more"]).added

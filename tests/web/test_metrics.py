@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,7 +21,6 @@ from earthcurator.web.health import Readiness
 from earthcurator.web.lanes import Lane
 from earthcurator.web.metrics import Metrics
 from tests.cli.test_serve import started
-from tests.postgres import PostgresServer
 
 from .conftest import Serve, Server
 
@@ -124,43 +118,6 @@ def test_figures_are_for_owners_and_for_the_token_alone(metrics_token: str, serv
         assert status("/metrics", f"{metrics_token}s") == 401
         assert status("/metrics", metrics_token) == 200
         assert status("/api/v1/project", metrics_token) == 401
-
-
-@pytest.mark.slow
-def test_several_processes_count_together(project: ec.Project, postgresql: PostgresServer) -> None:
-    serve = [sys.executable, "-m", "earthcurator", "--project", project.location, "serve", "--port", "0"]
-    process = subprocess.Popen(
-        [*serve, "--processes", "2"],
-        env={**os.environ, "CURATOR_DATABASE_URL": postgresql.new_database()},
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        address = process.stdout.readline().strip()
-        wait_for(f"{address}/readyz")
-        for _ in range(20):
-            httpx.get(f"{address}/healthz", timeout=20)
-        asked = [httpx.get(f"{address}/metrics", timeout=20) for _ in range(4)]
-        process.terminate()
-        assert process.wait(60) == 0
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # also what it has started
-        process.wait()
-        process.stdout.close()
-    assert [figures(one.text)["curator_http_requests_total", "GET", "/healthz", "200"] for one in asked] == [20] * 4
-
-
-def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 240  # two processes import everything, on a machine that may be busy
-    while True:
-        try:
-            if httpx.get(url, timeout=20).status_code == 200:
-                return
-        except httpx.TransportError:
-            assert time.monotonic() < deadline, url
 
 
 # -- readiness -------------------------------------------------------------------------------------------------------

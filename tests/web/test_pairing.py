@@ -167,8 +167,11 @@ def test_it_looks_searches_and_labels(client: httpx.Client, paired: Paired, chip
     assert len(extension.post("/search", json=asked).json()["hits"]) == 3
     assert extension.get(f"/chips/{chip_ids[0]}/thumbnail").status_code == 200
     label = {"id": "from-worldview", "chip": chip_ids[0], "decision": "label", "value": ["smoke"]}
-    answer = extension.post(f"/tasks/{task.json()['task']['id']}/labels", json={"labels": [label]})
+    path = f"/tasks/{task.json()['task']['id']}"
+    answer = extension.post(f"{path}/labels", json={"labels": [label]})
     assert answer.status_code == 200, answer.text
+    known = extension.post(f"{path}/mine/query", json={"chips": chip_ids[:2]}).json()["labels"]
+    assert [said["id"] for said in known] == ["from-worldview"]
     assert extension.get("/tasks").status_code == 200
 
 

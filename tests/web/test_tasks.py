@@ -244,6 +244,26 @@ def test_twenty_decisions_are_undone_across_a_reload(join: Join) -> None:
     assert len(bob.get(f"{task}/mine", params={"limit": 1}).json()["labels"]) == 1
 
 
+def test_what_i_think_of_chips_is_known_however_long_ago_i_said_it(join: Join) -> None:
+    owner, ada, bob = join("Otto", "owner"), join("Ada"), join("Bob")
+    task = make_task(owner, opinions=2)
+    first, second, third, fourth, fifth, *_ = lease(ada, task, 10)
+    long_ago, unsure, undone = event(first, "yes"), event(third, decision="unsure"), event(fourth, "no")
+    put(ada, task, event(second, "yes"), long_ago, unsure, undone, undo(undone), event(fifth, decision="skip"))
+    put(bob, task, event(second, "no"), event(fourth, "yes"))
+    for _ in range(10):  # a hundred at once, until the list of what one said last is full
+        last = [event(second, "no") for _ in range(100)]
+        put(ada, task, *last)
+    newest = ada.get(f"{task}/mine", params={"limit": 1000}).json()["labels"]
+    assert {said["chip"] for said in newest} == {second}
+    chips = [fifth, fourth, third, second, first, "none"]
+    mine = ada.post(f"{task}/mine/query", json={"chips": chips}).json()["labels"]
+    assert [said["id"] for said in mine] == [unsure["id"], last[-1]["id"], long_ago["id"]]
+    of_bob = bob.post(f"{task}/mine/query", json={"chips": chips}).json()["labels"]
+    assert [(said["chip"], said["value"]) for said in of_bob] == [(fourth, ["yes"]), (second, ["no"])]
+    assert ada.post(f"{task}/mine/query", json={"chips": [first] * 1001}).status_code == 422
+
+
 def test_late_answer_is_one_more_opinion(join: Join) -> None:
     owner, ada, bob = join("Otto", "owner"), join("Ada"), join("Bob")
     task = make_task(owner)

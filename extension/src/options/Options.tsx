@@ -34,17 +34,12 @@ function Connect() {
   const [address, setAddress] = useState("http://127.0.0.1:8000");
   const [code, setCode] = useState("");
   const connecting = useMutation({
-    mutationFn: async () => {
-      const server = serverAddress(address);
-      if (!server) throw new Fault(0, "NoAddress", `${address} is not an address`, "Such as http://127.0.0.1:8000");
-      await allow(server);
-      await saveConnection(await pair(server, code));
-    },
+    mutationFn: async (server: Promise<string>) => saveConnection(await pair(await server, code)),
     meta: { shown: true },
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    connecting.mutate();
+    connecting.mutate(allowed(address)); // at once: browsers ask a person within the click only
   };
   return (
     <Card withBorder component="section" aria-label="Connect">
@@ -90,6 +85,14 @@ function Connect() {
       </form>
     </Card>
   );
+}
+
+/** The server at an address that a person typed, once the browser may reach it. */
+async function allowed(address: string): Promise<string> {
+  const server = serverAddress(address);
+  if (!server) throw new Fault(0, "NoAddress", `“${address}” is not an address`, "Such as http://127.0.0.1:8000");
+  await allow(server);
+  return server;
 }
 
 function Connected({ connection }: { connection: Connection }) {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from "vitest";
-import { codeOf, pair, versionAt } from "./pairing";
+import { codeOf, pair, test, versionAt } from "./pairing";
 
 /** Stands for a server: what it answers to which path. */
 function serve(answers: Record<string, Response | Error>) {
@@ -59,6 +59,17 @@ it("passes on what the server says of a wrong code", async () => {
     status: 401,
     message: error.message,
     hint: error.hint,
+  });
+});
+
+it("says that a pairing has ended", async () => {
+  const error = { code: "NotSignedIn", message: "this token is unknown", hint: "send the header Authorization" };
+  serve({ "/healthz": json({ version: "0.1.0" }), "/api/v1/project": json({ error }, 401) });
+  const connection = { server: SERVER, token: "cur_x", version: "0.1.0", task: null };
+  const known = { project: { id: "p", name: "Fires" }, person: { name: "Ada", role: "curator" } };
+  await expect(test({ ...connection, ...known })).rejects.toMatchObject({
+    code: "NotPaired",
+    hint: expect.stringContaining("connect again"),
   });
 });
 

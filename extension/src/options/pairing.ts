@@ -8,7 +8,7 @@ const nobody = (server: string) => ({ server, token: "" });
 /** The letters of a code without what people put between them. */
 export const codeOf = (typed: string): string => typed.toUpperCase().replace(/[^A-Z0-9]/g, "");
 
-/** Call it within the click: browsers ask a person only then. */
+/** Ask a person whether the browser may reach it. */
 export async function allow(server: string): Promise<void> {
   if (await chrome.permissions.request({ origins: [permissionFor(server)] })) return;
   throw new Fault(0, "NotAllowed", `The browser may not reach ${new URL(server).host}`, "Connect again and allow it.");
@@ -68,6 +68,10 @@ export async function test(connection: Connection): Promise<{ version: string; c
   const version = await versionAt(connection.server);
   if (!fits(version)) throw misfit(version);
   const answer = await ask(connection, "api/v1/project");
+  if (answer.status === 401) {
+    const hint = "The pairing was revoked or has expired. Forget this server, and connect again with a new code.";
+    throw new Fault(401, "NotPaired", "The server no longer knows this browser.", hint);
+  }
   if (!answer.ok) throw await faultOf(answer);
   const { chips } = await answer.json();
   return { version, chips };

@@ -1,15 +1,17 @@
 /** What the search goes by: scenes marked on Worldview and results, each for or against. */
-import { Alert, Button, Group, Loader, Text } from "@mantine/core";
+import { Alert, Button, Group, Kbd, Loader, Text } from "@mantine/core";
+import { useWindowEvent } from "@mantine/hooks";
 import { IconMinus, IconPlus } from "@tabler/icons-react";
 import { Fault } from "../../../frontend/src/api/client";
 import { Failed } from "../../../frontend/src/app/Notice";
-import { tell } from "../../../frontend/src/app/tell";
-import type { Progress, Purpose } from "../messages";
-import { draw, leave, worldviewTab } from "../worldview";
+import type { Drawing, Progress, Purpose } from "../messages";
+import { tell } from "../tell";
+import { draw, leave } from "../worldview";
 import { Example } from "./Example";
 import type { useCapture } from "./hooks";
 import classes from "./panel.module.css";
 import { type ChangeSession, lastCapture, nameOfExample, type Session } from "./session";
+import { tabOf } from "./tab";
 
 interface CapturesProps {
   session: Session;
@@ -23,7 +25,7 @@ export function Captures({ session, change, progress, capture }: CapturesProps) 
   const samples = [...session.samples].reverse(); // the newest first
   return (
     <section aria-label="Examples" className={classes.section}>
-      {progress.drawing && <Drawing session={session} />}
+      {progress.drawing && <OnTheMap drawing={progress.drawing} />}
       {progress.trouble && (
         <Alert color="red" variant="light" withCloseButton onClose={() => chrome.storage.session.remove("trouble")}>
           {progress.trouble}
@@ -38,7 +40,10 @@ export function Captures({ session, change, progress, capture }: CapturesProps) 
       {capture.error && !capture.waiting && (
         <>
           <Failed error={capture.error} {...(mayPass(capture.error) && { again: () => capture.refetch() })} />
-          <Group justify="flex-end">
+          <Group justify="flex-end" gap={6}>
+            <Button size="compact-sm" variant="light" onClick={() => begin(progress.drawn?.purpose ?? "new")}>
+              Draw again
+            </Button>
             <Button size="compact-sm" variant="default" onClick={() => chrome.storage.session.remove("drawn")}>
               Leave it
             </Button>
@@ -87,26 +92,23 @@ const mayPass = (error: Error) =>
   !(error instanceof Fault) || [0, 401, 403, 429].includes(error.status) || error.status >= 500;
 
 async function drawAgain(session: Session, purpose: Purpose): Promise<void> {
-  const tab = await worldviewTab(session.tab);
-  if (tab?.id === undefined) throw new Error("No tab shows Worldview. Open it, and try again.");
-  await chrome.tabs.update(tab.id, { active: true });
-  await draw(tab.id, purpose);
+  const { id } = await tabOf(session.tab);
+  await chrome.tabs.update(id, { active: true });
+  await draw(id, purpose);
 }
 
-const Drawing = ({ session }: { session: Session }) => (
-  <Alert variant="light" role="status" title="Mark the scene on the map">
-    <Group justify="space-between" gap={6}>
-      <Text size="sm">Drag, or use the arrow keys. Enter takes it, Esc leaves.</Text>
-      <Button
-        size="compact-sm"
-        variant="default"
-        onClick={async () => {
-          const tab = await worldviewTab(session.tab);
-          if (tab?.id !== undefined) await leave(tab.id);
-        }}
-      >
+/** What there is to do on the map. Its keys are those of the page, which the browser reaches with F6 from here. */
+function OnTheMap({ drawing: { tab } }: { drawing: Drawing }) {
+  useWindowEvent("keydown", ({ key }) => key === "Escape" && leave(tab));
+  return (
+    <Alert variant="light" role="status" title="Mark the scene on the map">
+      <Text size="sm">
+        Drag, or use the arrow keys: <Kbd size="xs">F6</Kbd> leads to the map. <Kbd size="xs">Enter</Kbd> takes it,{" "}
+        <Kbd size="xs">Esc</Kbd> leaves.
+      </Text>
+      <Button size="compact-sm" variant="default" mt={6} onClick={() => leave(tab)}>
         Cancel
       </Button>
-    </Group>
-  </Alert>
-);
+    </Alert>
+  );
+}

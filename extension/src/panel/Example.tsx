@@ -51,7 +51,7 @@ export function Example({ sample, session, change }: ExampleProps) {
             {layer ?? "Layer unknown"}
           </Text>
         )}
-        <Text size="xs" c="dimmed" truncate>
+        <Text size="xs" c="dimmed">
           {facts || "No date or place"}
         </Text>
         <Badge size="xs" variant="light" color={fallback ? "orange" : "gray"} title={WAYS[way].means}>

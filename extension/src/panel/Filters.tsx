@@ -2,14 +2,14 @@
 import { Button, Collapse, Group, NativeSelect, Stack, Switch, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustments } from "@tabler/icons-react";
-import { tell } from "../../../frontend/src/app/tell";
 import { filtered, type Query } from "../../../frontend/src/explore/query";
 import { readPermalink } from "../permalink";
-import { isWorldview, worldviewTab } from "../worldview";
+import { tell } from "../tell";
 import { boxOfView, datesBetween, daysOf } from "./filters";
 import { useLayers } from "./layers";
 import classes from "./panel.module.css";
 import type { ChangeSession, Session } from "./session";
+import { tabOf } from "./tab";
 
 export function Filters({ session, change }: { session: Session; change: ChangeSession }) {
   const { query } = session;
@@ -70,7 +70,5 @@ export function Filters({ session, change }: { session: Session; change: ChangeS
 }
 
 async function boxInView(last: number | null) {
-  const url = (await worldviewTab(last))?.url;
-  if (!isWorldview(url)) throw new Error("No tab shows Worldview.");
-  return boxOfView(readPermalink(url, new Date()));
+  return boxOfView(readPermalink((await tabOf(last)).url, new Date()));
 }

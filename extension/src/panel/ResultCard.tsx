@@ -35,7 +35,7 @@ interface ResultCardProps {
 
 export function ResultCard({ hit, size, marks, said, label, meaning, onMark, onExample, onFly }: ResultCardProps) {
   return (
-    <div className={classes.card} data-said={said ?? undefined} title={label ?? undefined}>
+    <div className={classes.card} title={label ?? undefined}>
       <div className={shared.picture} style={{ height: size }}>
         <Picture path={thumbnailOf(hit.chip, 256)} alt="" />
       </div>
@@ -67,11 +67,11 @@ export function ResultCard({ hit, size, marks, said, label, meaning, onMark, onE
           );
         })}
       </div>
-      <div className={shared.caption} style={{ height: 18, lineHeight: "18px" }}>
+      <div className={`${shared.caption} ${classes.line}`}>
         <b>{hit.score.toFixed(2)}</b>
         <span>{hit.time?.slice(0, 10) ?? ""}</span>
       </div>
-      <div className={shared.caption} style={{ height: 18, lineHeight: "18px" }} title={hit.layer ?? undefined}>
+      <div className={`${shared.caption} ${classes.line}`} title={hit.layer ?? undefined}>
         <span>{hit.center ? placeOf(hit.center) : (hit.layer ?? "")}</span>
       </div>
     </div>

@@ -15,7 +15,7 @@ import { type Marking, useMarking } from "./marking";
 import type { Mark } from "./marks";
 import classes from "./panel.module.css";
 import { CAPTION, ResultCard } from "./ResultCard";
-import { labelOf, MOST_SAID } from "./said";
+import { labelOf } from "./said";
 import { appAddress } from "./server";
 import { type ChangeSession, EMPTY, MOST_HITS, type Session, withSample } from "./session";
 import { taskOf, useTasks } from "./Tasks";
@@ -36,7 +36,7 @@ export function Results({ session, change, connection }: ResultsProps) {
   const task = taskOf(tasks, session.task, connection.task);
   const [active, setActive] = useState(0);
   const hits = answer.data?.hits ?? [];
-  const marking = useMarking(task, session.class, connection);
+  const marking = useMarking({ task, chosen: session.class, chips: hits.map(({ chip }) => chip), connection });
   const { said, marks, markNow, meaning, give } = marking;
   const flight = useMutation({ mutationFn: (chip: string) => fly(chip, session.tab) });
   const example = ({ chip, layer, time, center }: Hit, sign: Sign) =>
@@ -128,7 +128,7 @@ interface FootProps {
   marking: Marking;
 }
 
-function Foot({ session, change, hits, marking: { said, markNow } }: FootProps) {
+function Foot({ session, change, hits, marking: { said, marks, markNow } }: FootProps) {
   const all = Object.values(said);
   const number = (mark: Mark) => all.filter((one) => markNow(one) === mark).length;
   const { query } = session;
@@ -137,10 +137,11 @@ function Foot({ session, change, hits, marking: { said, markNow } }: FootProps) 
     change((now) => ({ ...now, query: { ...now.query, most: Math.min(MOST, query.most + MOST_HITS) } }));
   return (
     <Group component="footer" gap={6} justify="space-between" className={classes.foot}>
-      <Text size="sm" role="status">
-        ✓ {number("yes")} ✗ {number("no")} ? {number("unsure")}{" "}
-        {all.length < MOST_SAID ? "saved" : `of your last ${count(MOST_SAID)}`}
-      </Text>
+      {marks.length > 0 && (
+        <Text size="sm" role="status" title="Your labels of these results">
+          ✓ {number("yes")} ✗ {number("no")} ? {number("unsure")} saved
+        </Text>
+      )}
       <Group gap={6}>
         {hits.length >= query.most && query.most < MOST && (
           <Button size="compact-sm" variant="subtle" onClick={more}>

@@ -1,7 +1,6 @@
 /** The search that the panel's query is. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { api, get } from "../../../frontend/src/api/client";
-import { sentence } from "../../../frontend/src/app/words";
 import { filterOf, type Query } from "../../../frontend/src/explore/query";
 import { placeOf } from "./filters";
 import { labelOf, type Said } from "./said";
@@ -48,5 +47,3 @@ export const nameOf = (hit: Hit | undefined, index: number, said: Said | undefin
   ]
     .filter(Boolean)
     .join(", ");
-
-export const failure = (error: unknown): string => sentence(error instanceof Error ? error.message : String(error));

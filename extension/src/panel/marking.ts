@@ -3,18 +3,20 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Schemas } from "../../../frontend/src/api/client";
 import type { Connection } from "../connection";
 import { classOf, type Mark, markOf, marksOf, say, unsay } from "./marks";
-import { isSaid, type Said, type SaidOf, saidIn, withSaid } from "./said";
+import { isSaid, type Said, type SaidOf, saidIn, saidOf, withSaid } from "./said";
 
 /** A mark with what it meant when it was given: it may wait for others, and a tick gets another meaning meanwhile. */
 interface Given {
   task: string;
   chip: string;
+  /** Those on the screen, among them this one. */
+  chips: readonly string[];
   mark: Mark;
   value: string | null;
 }
 
 export interface Marking {
-  /** What this person has said in the task. */
+  /** What this person has said of these chips in the task. */
   said: SaidOf;
   /** The marks that there are to give. */
   marks: readonly Mark[];
@@ -25,29 +27,39 @@ export interface Marking {
   give: (chip: string, mark: Mark) => void;
 }
 
-/** `chosen` is the class that a tick stands for; null is the task's first. */
-export function useMarking(task: Schemas["Task"] | null, chosen: string | null, { person }: Connection): Marking {
+interface MarkingProps {
+  task: Schemas["Task"] | null;
+  /** The class that a tick stands for; null is the task's first. */
+  chosen: string | null;
+  /** Those on the screen. */
+  chips: readonly string[];
+  connection: Connection;
+}
+
+export function useMarking({ task, chosen, chips, connection: { person } }: MarkingProps): Marking {
   const mayLabel = person.role !== "viewer";
   const queries = useQueryClient();
-  const { data: said = {} } = useQuery(saidIn(task?.id ?? null, mayLabel));
+  const { data: said = {} } = useQuery(saidOf(task?.id ?? null, chips, mayLabel));
   const mark = useMutation({
     scope: { id: "marks" }, // one after the other: the same mark twice takes it back
-    mutationFn: async ({ task, chip, mark, value }: Given) => {
-      const known = saidIn(task, true);
+    mutationFn: async ({ task, chip, chips, mark, value }: Given) => {
+      const known = saidOf(task, chips, true);
       const before = (await queries.fetchQuery({ ...known, staleTime: Number.POSITIVE_INFINITY }))[chip];
       let now: Said | null = null;
       if (before && isSaid(before, value)) await unsay(task, chip, before);
       else now = await say({ task, chip, mark, value, before, curator: ["curator", "owner"].includes(person.role) });
-      await queries.cancelQueries({ queryKey: known.queryKey }); // an answer on its way does not know of it
-      queries.setQueryData(known.queryKey, (kept: SaidOf = {}) => withSaid(kept, chip, now));
+      const all = { queryKey: saidIn(task) };
+      await queries.cancelQueries(all); // an answer on its way does not know of it
+      queries.setQueriesData<SaidOf>(all, (kept) => kept && withSaid(kept, chip, now));
     },
-    onError: (_, { task }) => queries.invalidateQueries({ queryKey: saidIn(task, true).queryKey }),
+    onSettled: (_data, _error, { task }) => void queries.invalidateQueries({ queryKey: saidIn(task) }),
   });
   return {
     said,
     marks: task && mayLabel ? marksOf(task) : [],
     markNow: (one) => (task && one ? markOf(one, task, chosen) : null),
     meaning: (one) => (task && classOf(one, task, chosen)) ?? "unsure",
-    give: (chip, one) => task && mark.mutate({ task: task.id, chip, mark: one, value: classOf(one, task, chosen) }),
+    give: (chip, one) =>
+      task && mark.mutate({ task: task.id, chip, chips, mark: one, value: classOf(one, task, chosen) }),
   };
 }

@@ -1,27 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { isSaid, labelOf, newestOf, withSaid } from "./said";
-
-const event = (id: string, chip: string, decision: "label" | "unsure" | "skip", ...value: string[]) => ({
-  id,
-  chip,
-  decision,
-  value,
-});
+import { byChip, isSaid, labelOf, withSaid } from "./said";
 
 describe("what is said of a chip", () => {
-  it("is what was said last", () => {
-    const said = newestOf([
-      event("3", "a", "label", "clear"),
-      event("2", "b", "unsure"),
-      event("1", "a", "label", "smoke"),
-    ]);
-    expect(said).toEqual({ a: { id: "3", value: ["clear"] }, b: { id: "2", value: null } });
-  });
-
-  it("is not that it was skipped", () =>
-    expect(newestOf([event("2", "a", "skip"), event("1", "a", "label", "smoke")])).toEqual({
-      a: { id: "1", value: ["smoke"] },
-    }));
+  it("is what the server has of it", () =>
+    expect(
+      byChip([
+        { id: "2", chip: "a", decision: "label", value: ["clear"] },
+        { id: "1", chip: "b", decision: "unsure", value: [] },
+      ]),
+    ).toEqual({ a: { id: "2", value: ["clear"] }, b: { id: "1", value: null } }));
 
   it("can be taken back, and given another value", () => {
     const said = { a: { id: "1", value: ["smoke"] }, b: { id: "2", value: [] } };

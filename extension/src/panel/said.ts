@@ -1,4 +1,4 @@
-/** What this person has said of the chips of a task, as the server knows it: their own labels, and nobody else's. */
+/** What this person has said of chips in a task, as the server knows it: their own labels, and nobody else's. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, get, type Schemas } from "../../../frontend/src/api/client";
 
@@ -12,28 +12,26 @@ export interface Said {
 /** Chip → what was said. */
 export type SaidOf = Readonly<Record<string, Said>>;
 
-/** As many as the server tells at once. Older ones are not shown beside results; they count all the same. */
-export const MOST_SAID = 1000;
+/** All that is known of a task, whichever chips it is of. */
+export const saidIn = (task: string) => ["said", task] as const;
 
 /** Nobody who only looks has said anything. */
-export const saidIn = (task: string | null, mayLabel: boolean) =>
+export const saidOf = (task: string | null, chips: readonly string[], mayLabel: boolean) =>
   queryOptions({
-    queryKey: ["said", task],
+    queryKey: ["said", task, chips],
     queryFn: async ({ signal }): Promise<SaidOf> => {
-      const params = { path: { task: task ?? "" }, query: { limit: MOST_SAID } };
-      return newestOf((await get(api.GET("/api/v1/tasks/{task}/mine", { params, signal }))).labels);
+      const params = { path: { task: task ?? "" } };
+      const body = { chips: [...chips] };
+      return byChip((await get(api.POST("/api/v1/tasks/{task}/mine/query", { params, body, signal }))).labels);
     },
-    enabled: task !== null && mayLabel,
+    enabled: task !== null && mayLabel && chips.length > 0,
+    placeholderData: (before, query) => (query?.queryKey[1] === task ? before : undefined),
   });
 
-/** The newest comes first. Who skips a chip says nothing of it. */
-export function newestOf(labels: readonly Pick<Schemas["Label"], "id" | "chip" | "decision" | "value">[]): SaidOf {
-  const said: Record<string, Said> = {};
-  for (const { id, chip, decision, value } of labels)
-    if (decision !== "skip" && !(chip in said))
-      said[chip] = { id, value: decision === "unsure" ? null : (value ?? []) };
-  return said;
-}
+export const byChip = (labels: readonly Pick<Schemas["Label"], "id" | "chip" | "decision" | "value">[]): SaidOf =>
+  Object.fromEntries(
+    labels.map(({ id, chip, decision, value }) => [chip, { id, value: decision === "unsure" ? null : (value ?? []) }]),
+  );
 
 /** With what is said of a chip; null takes it back. */
 export function withSaid(said: SaidOf, chip: string, now: Said | null): SaidOf {

@@ -520,6 +520,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{task}/mine/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Query Mine
+         * @description What I think of these chips, in the order asked, however long ago I said it.
+         */
+        post: operations["query_mine_api_v1_tasks__task__mine_query_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task}/report": {
         parameters: {
             query?: never;
@@ -1586,6 +1606,14 @@ export interface components {
                 [key: string]: unknown;
             };
             estimate: components["schemas"]["Estimate"];
+        };
+        /**
+         * AskedChips
+         * @description The chips that I want to know it of.
+         */
+        AskedChips: {
+            /** Chips */
+            chips: string[];
         };
         /**
          * Audit
@@ -3540,6 +3568,14 @@ export interface components {
              * Format: date-time
              */
             expires: string;
+        };
+        /**
+         * Opinions
+         * @description What I think of chips, one label of each at most: of several the last, of undone and skipped ones none.
+         */
+        Opinions: {
+            /** Labels */
+            labels: components["schemas"]["Label"][];
         };
         /**
          * Outcome
@@ -5793,6 +5829,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mine"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    query_mine_api_v1_tasks__task__mine_query_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskedChips"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opinions"];
                 };
             };
             /** @description Client Error */

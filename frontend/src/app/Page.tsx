@@ -10,10 +10,15 @@ interface Props {
   width?: number;
 }
 
-export function Page({ title, lead, actions, children, width = 1100 }: Props) {
+/** The name of the tab; null while it is not known. */
+export function useTitle(title: string | null) {
   useEffect(() => {
-    document.title = `${title} – Curator`;
+    if (title !== null) document.title = `${title} – Curator`;
   }, [title]);
+}
+
+export function Page({ title, lead, actions, children, width = 1100 }: Props) {
+  useTitle(title);
   return (
     <Stack maw={width} gap="lg" pb="xl">
       <Group justify="space-between" align="flex-start" gap="sm">

@@ -28,9 +28,14 @@ export const KEYS: readonly KeyGroup[] = [
       ["N or ←", "No: the second class"],
       ["1 – 9", "The class of that number"],
       ["U or ↓", "Unsure"],
-      ["S", "Skip"],
+      ["S or ↑", "Skip"],
       ["Z or Backspace", "Undo, as often as you like"],
       ["Enter", "Confirm several classes, or a page of nine"],
+      ["G", "One by one, or nine at once"],
+      ["X", "Zoom"],
+      ["W", "What lies around it"],
+      [", or .", "The same place on an earlier or later day"],
+      ["C", "Write a note"],
     ],
   },
   {
@@ -38,7 +43,10 @@ export const KEYS: readonly KeyGroup[] = [
     keys: [
       ["Arrows", "Move among the pictures"],
       ["Enter", "Open a picture"],
+      ["+ or −", "More like this, or less"],
       ["Space", "Select a picture"],
+      ["Shift and arrows", "Select a stretch"],
+      ["Ctrl A", "Select all"],
     ],
   },
 ];

@@ -1,4 +1,4 @@
-import { createTheme, Drawer, type MantineColorsTuple, Modal } from "@mantine/core";
+import { Alert, createTheme, Drawer, type MantineColorsTuple, Modal, Notification } from "@mantine/core";
 
 /** Deep water to shallow: enough contrast (4.5:1) for white text from shade 6 on. */
 const sea: MantineColorsTuple = [
@@ -17,6 +17,9 @@ const sea: MantineColorsTuple = [
 /** Windows go at once: while one fades, its page would not hear the keys that are meant for it. */
 const gone = { exitDuration: 0 };
 
+/** Of the crosses that Mantine leaves without a name. */
+const close = "Close";
+
 export const theme = createTheme({
   colors: { sea },
   primaryColor: "sea",
@@ -27,6 +30,8 @@ export const theme = createTheme({
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif",
   components: {
+    Alert: Alert.extend({ defaultProps: { closeButtonLabel: close } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { "aria-label": close } } }),
     Modal: Modal.extend({ defaultProps: { transitionProps: { duration: 200, transition: "fade-down", ...gone } } }),
     Drawer: Drawer.extend({ defaultProps: { transitionProps: gone } }),
   },

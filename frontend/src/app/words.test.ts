@@ -19,7 +19,7 @@ test("durations as a person says them", () =>
     "3.2 hours",
     "2 days",
   ]));
-test("percent", () => expect(percent(0.954)).toBe("95 %"));
+test("percent", () => expect(percent(0.954)).toBe("95%"));
 test("days of archives are days in UTC", () => {
   expect(daysBetween("2020-08-16T00:00:00Z", "2020-08-16T23:59:59Z")).toBe("Aug 16, 2020");
   expect(daysBetween("2020-08-16T00:00:00Z", "2020-08-22T00:00:00Z")).toBe("Aug 16, 2020 – Aug 22, 2020");

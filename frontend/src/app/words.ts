@@ -14,7 +14,7 @@ export function sentence(text: string): string {
   return said && said.charAt(0).toUpperCase() + said.slice(1) + (/[.!?…:]$/.test(said) ? "" : ".");
 }
 
-export const percent = (share: number): string => `${Math.round(share * 100)} %`;
+export const percent = (share: number): string => `${Math.round(share * 100)}%`;
 
 export function bytes(value: number): string {
   const units = ["bytes", "kB", "MB", "GB", "TB"];

@@ -15,6 +15,7 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { useEffect, useState } from "react";
 import type { Schemas } from "../api/client";
 import { useMe } from "../app/who";
+import { count as inWords } from "../app/words";
 import classes from "./explore.module.css";
 import type { Task } from "./labelMap";
 import { type Box, type Change, filtered, NO_FILTERS, type Query, readBox, type Scores, scored } from "./query";
@@ -27,10 +28,8 @@ interface FiltersProps {
   ranked: "alike" | "likely" | null; // by what, if by anything
 }
 
-const number = new Intl.NumberFormat();
-
 const choices = (counts: Record<string, number>) =>
-  Object.entries(counts).map(([value, count]) => ({ value, label: `${value} (${number.format(count)})` }));
+  Object.entries(counts).map(([value, count]) => ({ value, label: `${value} (${inWords(count)})` }));
 
 export function Filters({ query, change, project, task, ranked }: FiltersProps) {
   const layers = choices(project?.layers ?? {});
@@ -64,18 +63,15 @@ export function Filters({ query, change, project, task, ranked }: FiltersProps) 
         {project?.box && <Place box={query.box} onBox={(box) => change({ box })} />}
         {task && <Labels task={task} labels={query.labels} onLabels={(labels) => change({ labels })} />}
         {ranked && <ScoreRange scores={query.scores} by={ranked} onScores={(scores) => change({ scores })} />}
+        {ranked && <Thinning query={query} change={change} by={ranked} />}
       </SimpleGrid>
-      {ranked && <Thinning query={query} change={change} by={ranked} />}
-      <Group>
-        <Button
-          size="compact-sm"
-          variant="subtle"
-          disabled={!filtered(query) && !scored(query)}
-          onClick={() => change(NO_FILTERS)}
-        >
-          Clear all filters
-        </Button>
-      </Group>
+      {(filtered(query) || scored(query)) && (
+        <Group>
+          <Button size="compact-sm" variant="subtle" onClick={() => change(NO_FILTERS)}>
+            Clear all filters
+          </Button>
+        </Group>
+      )}
     </Stack>
   );
 }
@@ -201,19 +197,20 @@ function Thinning({ query, change, by }: { query: Query; change: Change; by: "al
   useEffect(() => setDiversity(query.diversity), [query.diversity]);
   useEffect(() => setAlike(query.collapse ?? 1), [query.collapse]);
   return (
-    <SimpleGrid cols={{ base: 1, sm: 3 }} spacing="lg">
+    <>
       <div>
         <Text size="sm" fw={500}>
-          Variety
+          Variety{diversity > 0 && `: ${Math.round(diversity * 100)}%`}
         </Text>
         <Slider
+          mt="sm"
           thumbSize={24}
           thumbLabel="Variety"
           min={0}
           max={1}
           step={0.05}
           value={diversity}
-          label={(value) => (value === 0 ? `Only how ${by} counts` : `${Math.round(value * 100)} %`)}
+          label={(value) => (value === 0 ? `Only how ${by} counts` : `${Math.round(value * 100)}%`)}
           onChange={(value) => {
             setDiversity(value);
             later({ diversity: value });
@@ -222,16 +219,17 @@ function Thinning({ query, change, by }: { query: Query; change: Change; by: "al
       </div>
       <div>
         <Text size="sm" fw={500}>
-          Hide near-duplicates
+          Hide near-duplicates{alike < 1 && `: ${Math.round(alike * 1000) / 10}% alike or more`}
         </Text>
         <Slider
+          mt="sm"
           thumbSize={24}
           thumbLabel="Hide near-duplicates"
           min={0}
           max={20}
           step={0.5}
           value={(1 - alike) * 100}
-          label={(value) => (value === 0 ? "Show all" : `Hide what is ${100 - value} % alike or more`)}
+          label={(value) => (value === 0 ? "Show all" : `Hide what is ${100 - value}% alike or more`)}
           onChange={(value) => {
             setAlike(1 - value / 100);
             later({ collapse: value === 0 ? null : 1 - value / 100 });
@@ -247,6 +245,6 @@ function Thinning({ query, change, by }: { query: Query; change: Change; by: "al
         value={query.most}
         onChange={(value) => typeof value === "number" && value >= 10 && later({ most: value })}
       />
-    </SimpleGrid>
+    </>
   );
 }

@@ -25,11 +25,14 @@ export function Results({ query, change, list, selection, labels }: ResultsProps
   const [active, setActive] = useState(0);
   const anchor = useRef(0);
   const frame = useRef<HTMLDivElement>(null);
-  const toTop = () => {
+  const searching = list.hits !== null;
+  const renew = () => {
     list.news?.show();
-    setActive(0);
     const grid = frame.current?.querySelector<HTMLElement>("[role=grid]");
-    grid?.scrollTo({ top: 0 });
+    if (searching) {
+      setActive(0);
+      grid?.scrollTo({ top: 0 });
+    }
     grid?.focus({ preventScroll: true }); // the button goes
   };
 
@@ -80,7 +83,6 @@ export function Results({ query, change, list, selection, labels }: ResultsProps
   const selected = (index: number) => selection.has(list.at(index)?.number ?? -1);
   const said = (index: number) => saidOf(labels, list.at(index)?.number ?? -1);
 
-  const searching = list.hits !== null;
   if (list.error && list.total === 0) return <Trouble error={list.error} retry={list.retry} />;
   if (list.loading)
     return (
@@ -92,7 +94,7 @@ export function Results({ query, change, list, selection, labels }: ResultsProps
   const order = list.found?.learnt_from == null ? "most alike first" : "likeliest first";
   return (
     <div ref={frame} className={classes.results}>
-      {list.news && <News count={list.news.count} onShow={toTop} />}
+      {list.news && <News count={list.news.count} ranked={searching} onShow={renew} />}
       <Grid
         total={list.total}
         size={query.size}
@@ -126,17 +128,17 @@ export function Results({ query, change, list, selection, labels }: ResultsProps
   );
 }
 
-/** What is seen stays; this is how the newest order comes to the top without scrolling. */
-function News({ count, onShow }: { count: number; onShow: () => void }) {
+/** What is seen stays; this is how the newest order, or list, comes without scrolling. */
+function News({ count, ranked, onShow }: { count: number; ranked: boolean; onShow: () => void }) {
   return (
     <Button
       className={classes.news}
       size="compact-sm"
       radius="xl"
-      leftSection={<IconArrowUp size={15} aria-hidden="true" />}
+      leftSection={ranked && <IconArrowUp size={15} aria-hidden="true" />}
       onClick={onShow}
     >
-      {count > 0 ? `${inWords(count)} new at the top` : "Show the new order"}
+      {count > 0 ? `${inWords(count)} new at the top` : ranked ? "Show the new order" : "Show the new list"}
     </Button>
   );
 }

@@ -3,6 +3,7 @@ import { Alert, Group, Loader, Select, Text, useComputedColorScheme } from "@man
 import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { thumbnailOf } from "../api/client";
+import { many } from "../app/words";
 import { COLORS, colorAt } from "../widgets/classColor";
 import { BoxExamples } from "./BoxExamples";
 import { COLORINGS, type Coloring, paint, rampCss, span } from "./colors";
@@ -106,7 +107,7 @@ function Clouds({ query, change, list, selection, labels, map, view }: PartProps
         colors={painted.colors}
         passing={pass}
         front={painted.front}
-        label={`Map of likeness: ${map.placed.toLocaleString()} chips, those that look alike lie together`}
+        label={`Map of likeness: ${many(map.placed, "chip")}, those that look alike lie together`}
         onSelect={select}
         onOpen={open}
       />

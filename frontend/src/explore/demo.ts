@@ -14,6 +14,7 @@ export function fakeList(real: readonly Item[], total: number): List {
   };
   return {
     total: real.length ? total : 0,
+    passing: total,
     at,
     numbers: async (first, last) => range(first, Math.min(last, total)),
     look: () => {},

@@ -2,12 +2,13 @@
 import { keepPreviousData, useQueries, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { api, get, type Schemas } from "../api/client";
+import { holding, useHeld } from "./held";
 import type { LabelMap, Task } from "./labelMap";
 import { numbersOf, passingQuery, WHOLE_MAP } from "./mapData";
 import { useFresh } from "./news";
 import { filtered, filterOf, listFilter, type Query } from "./query";
 import { range } from "./selection";
-import { useStill } from "./still";
+import { type Stretch, useStill } from "./still";
 
 export interface Item {
   id: string;
@@ -22,6 +23,7 @@ export interface Item {
 
 export interface List {
   total: number;
+  passing: number; // how many there are now: while cards are held in view, more or fewer are shown
   at: (index: number) => Item | undefined; // undefined: not here yet
   numbers: (first: number, last: number) => Promise<Uint32Array>; // of a stretch of it, ascending
   look: (first: number, last: number) => void; // what is in view now
@@ -35,6 +37,7 @@ export interface List {
 }
 
 export const PAGE = 100;
+const PAUSE = 500; // milliseconds between two looks at a list that colleagues change
 
 /** A place as the client reads it: a list of numbers, where the description of the API says two. */
 type Hit = Omit<Schemas["FoundChip"], "center"> & { center: readonly number[] | null };
@@ -81,6 +84,7 @@ function useSearch(query: Query, task: Task | null, enabled: boolean): List {
   const { shown, look, news } = useStill(answer.isPlaceholderData ? null : JSON.stringify(body), hits);
   return {
     total: shown.length,
+    passing: hits.length,
     at: (index) => shown[index],
     numbers: async (first, last) => Uint32Array.from(shown.slice(first, last), ({ number }) => number).sort(),
     look,
@@ -97,10 +101,12 @@ function useSearch(query: Query, task: Task | null, enabled: boolean): List {
 function useBrowse(query: Query, task: Task | null, labels: LabelMap | null, enabled: boolean): List {
   const queries = useQueryClient();
   const filter = listFilter(query, task?.id ?? null);
-  const [inView, setInView] = useState<[number, number]>([0, 1]);
-  const pages = [];
-  for (let page = Math.floor(inView[0] / PAGE); page * PAGE < Math.max(inView[1], 1); page++) pages.push(page);
+  const followed = filter.task ?? ""; // the task whose labels change the list
+  const [inView, setInView] = useState<Stretch>([0, 1]);
   const first = useQuery({ ...pageOf(filter, 0), enabled, placeholderData: keepPreviousData });
+  const passing = first.data?.total ?? 0;
+  const margin = followed ? PAGE : 0; // where cards are held, the others are some places away
+  const pages = pagesOf(inView, margin, passing);
   const answers = useQueries({ queries: pages.map((page) => ({ ...pageOf(filter, page), enabled })) });
   const here = new Map(pages.map((page, at) => [page, answers[at]?.data]));
   if (first.data) here.set(0, first.data);
@@ -109,31 +115,48 @@ function useBrowse(query: Query, task: Task | null, labels: LabelMap | null, ena
     const [chip, number] = [page?.chips[index % PAGE], page?.numbers[index % PAGE]];
     return chip && number !== undefined ? itemOfChip(chip, number) : undefined;
   };
+  const asked = first.isPlaceholderData ? null : JSON.stringify(filter);
+  const { hold, scrolled, ...shown } = useHeld(asked, inView, { total: passing, at: item });
+  useFresh("list", followed, PAUSE, hold);
   const numbers = async (from: number, to: number) => {
-    if (!filtered(query)) return range(from, Math.min(to, first.data?.total ?? 0));
+    const end = Math.min(to, shown.total);
+    if (!filtered(query)) return range(from, end);
+    const known = holding("", [from, end], shown.at)?.items ?? [];
+    if (known.length === end - from) return Uint32Array.from(known, ({ number }) => number).sort();
     const map = await queries.fetchQuery(WHOLE_MAP);
     return numbersOf(passingQuery(map, query, labels) ?? new Uint8Array(map.chips).fill(1)).slice(from, to);
   };
-  const look = useCallback((from: number, to: number) => setInView([from, to]), []);
+  const look = useCallback(
+    (from: number, to: number) => {
+      setInView([from, to]);
+      scrolled([from, to]);
+    },
+    [scrolled],
+  );
   return {
-    total: first.data?.total ?? 0,
-    at: item,
+    ...shown,
+    passing,
     numbers,
     look,
     hits: null,
     found: null,
-    news: null,
     loading: first.isPending,
     fresh: !first.isPlaceholderData,
     error: first.error ?? answers.find((answer) => answer.error)?.error ?? null,
-    retry: () => queries.refetchQueries({ queryKey: ["chips", "list"] }),
+    retry: () => queries.refetchQueries({ queryKey: ["list"] }),
   };
+}
+
+/** The pages that hold a stretch, and so many items before and behind it. */
+function pagesOf([first, last]: Stretch, margin: number, total: number): number[] {
+  const [from, to] = [Math.max(0, first - margin), Math.max(last, Math.min(last + margin, total), 1)];
+  return [...range(Math.floor(from / PAGE), Math.ceil(to / PAGE))];
 }
 
 type ListFilter = ReturnType<typeof listFilter>;
 
 export const pageOf = (filter: ListFilter, page: number) => ({
-  queryKey: ["chips", "list", filter, page],
+  queryKey: ["list", filter.task ?? "", filter, page],
   queryFn: ({ signal }: { signal: AbortSignal }) =>
     get(api.GET("/api/v1/chips", { params: { query: { start: page * PAGE, limit: PAGE, ...filter } }, signal })),
   staleTime: 30_000,

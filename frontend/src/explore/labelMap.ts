@@ -1,9 +1,8 @@
 /** What was said of every chip in one task, as arrays: for cards and for the colours of the views of all chips. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useRef } from "react";
+import { useQuery } from "@tanstack/react-query";
 import { api, get, type Schemas } from "../api/client";
-import { type Message, useLive } from "../api/live";
 import { fetchArrays } from "./mapData";
+import { useFresh } from "./news";
 
 export type Task = Schemas["Task"];
 
@@ -63,7 +62,6 @@ export const useTasks = () =>
 
 export function useLabels(task: Task | null): LabelMap | null {
   const id = task?.id ?? "";
-  const queries = useQueryClient();
   const answer = useQuery({
     queryKey: ["labels", id],
     queryFn: async ({ signal }) => {
@@ -73,18 +71,6 @@ export function useLabels(task: Task | null): LabelMap | null {
     enabled: task !== null,
     structuralSharing: false, // the arrays may be large, and are never changed in place
   });
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const hear = useCallback(
-    (message: Message) => {
-      if (message.type !== "task" || message.task !== id || timer.current) return;
-      timer.current = setTimeout(() => {
-        timer.current = undefined;
-        queries.invalidateQueries({ queryKey: ["labels", id] });
-      }, PAUSE);
-    },
-    [queries, id],
-  );
-  useLive(hear);
-  useEffect(() => () => clearTimeout(timer.current), []);
+  useFresh("labels", id, PAUSE);
   return task && answer.data ? { task, ...answer.data } : null;
 }

@@ -28,13 +28,17 @@ export function inTurn(act: () => Promise<unknown>, milliseconds = TOGETHER): { 
   return { call, stop };
 }
 
-/** Make what was asked under `[name, task]` fresh whenever the server tells that the task has changed. */
-export function useFresh(name: string, task: string) {
+/** Make what was asked under `[name, task]` fresh whenever the server tells that the task has changed: after so many
+ * milliseconds, and after `before`. */
+export function useFresh(name: string, task: string, milliseconds = TOGETHER, before?: () => void) {
   const queries = useQueryClient();
-  const renewal = useMemo(
-    () => inTurn(() => queries.invalidateQueries({ queryKey: [name, task] })),
-    [queries, name, task],
-  );
+  const renewal = useMemo(() => {
+    const renew = async () => {
+      before?.();
+      await queries.invalidateQueries({ queryKey: [name, task] });
+    };
+    return inTurn(renew, milliseconds);
+  }, [queries, name, task, milliseconds, before]);
   useEffect(() => renewal.stop, [renewal]);
   useLive(
     useCallback(

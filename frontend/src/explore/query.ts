@@ -159,6 +159,9 @@ export const filtered = ({ box, dates, layers, folders, labels }: Filtering) =>
 
 export const scored = ({ scores }: Pick<Query, "scores">) => scores[0] !== null || scores[1] !== null;
 
+/** Whether some of what was found is left out. */
+export const thinned = (query: Query) => scored(query) || query.diversity > 0 || query.collapse !== null;
+
 /** With one more example; one that was on the other side changes sides. From then on it goes by examples. */
 export function withExample(query: Query, sign: Sign, example: Example): Query {
   const others = (list: readonly Example[]) => list.filter((one) => !sameExample(one, example));

@@ -47,7 +47,7 @@ export function Found({ finds, classes, wanted }: FoundProps) {
             lines={lines}
             xName="answers"
             yName="finds"
-            height={220}
+            height={260}
           />
           <Text size="sm" c="dimmed">
             While it climbs, there is more to find. When it lies flat, the finds run out.

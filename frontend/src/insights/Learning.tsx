@@ -63,7 +63,7 @@ function Curve({ points, classes, wanted }: CurveProps) {
   return (
     <Suspense fallback={<Loader aria-label="Loading the chart" />}>
       <Text fw={500} mb="xs">
-        It tells {wanted} from the rest with {percent(last.value)} balanced accuracy (95 %: {percent(last.low)} to{" "}
+        It tells {wanted} from the rest with {percent(last.value)} balanced accuracy (95%: {percent(last.low)} to{" "}
         {percent(last.high)}).
       </Text>
       <Chart
@@ -76,7 +76,7 @@ function Curve({ points, classes, wanted }: CurveProps) {
         format={percent}
       />
       <Text size="sm" c="dimmed">
-        Chance is 50 %. Each point is about the chips with an answer, asked of models that had not seen them. While it
+        Chance is 50%. Each point is about the chips with an answer, asked of models that had not seen them. While it
         climbs, more answers teach it more. It says nothing of how many are left.
       </Text>
     </Suspense>

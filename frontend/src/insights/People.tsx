@@ -3,6 +3,7 @@ import { Paper, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { api, get, type Schemas } from "../api/client";
 import { Failed, Loading } from "../app/Notice";
+import { useNames } from "../app/who";
 import { count, many, percent } from "../app/words";
 import { told } from "./words";
 
@@ -11,9 +12,7 @@ export function People({ task }: { task: string }) {
     queryKey: ["task", task, "report"],
     queryFn: () => get(api.GET("/api/v1/tasks/{task}/report", { params: { path: { task } } })),
   });
-  const people = useQuery({ queryKey: ["people"], queryFn: () => get(api.GET("/api/v1/people")) });
-  const nameOf = (id: string) =>
-    id === "local" ? "you" : (people.data?.people.find((person) => person.id === id)?.name ?? id);
+  const nameOf = useNames();
   return (
     <Paper withBorder p="md" component="section" aria-label="People">
       <Title order={3} size="h4" mb="sm">

@@ -7,7 +7,7 @@ type Coefficient = Schemas["Coefficient"];
 /** A coefficient with its interval, or why there is none. */
 export function told({ value, low, high, chips, reason }: Coefficient): string {
   if (value === null) return reason ? `No figure of agreement: ${reason}` : "No figure of agreement yet.";
-  const between = low != null && high != null ? ` (95 %: ${low.toFixed(2)} to ${high.toFixed(2)})` : "";
+  const between = low != null && high != null ? ` (95%: ${low.toFixed(2)} to ${high.toFixed(2)})` : "";
   return `Agreement ${value.toFixed(2)}${between}, from ${many(chips, "chip")}`;
 }
 

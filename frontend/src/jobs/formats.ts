@@ -23,7 +23,7 @@ export const FORMATS = [
 
 export const POLICIES = [
   { value: "majority", label: "What most people said", what: "Once all opinions that the task asks for are in." },
-  { value: "min_agreement=0.8", label: "Where four of five agree", what: "The same, if at least 80 % said it." },
+  { value: "min_agreement=0.8", label: "Where four of five agree", what: "The same, if at least 80% said it." },
   { value: "any", label: "What anybody said", what: "One answer is enough, if nobody said something else." },
   { value: "adjudicated", label: "Only last words", what: "Only chips that were reviewed." },
 ] as const;
@@ -59,8 +59,8 @@ export interface Shares {
 /** Shares in percent become parts of 1; what is wrong with them, else. */
 export function sharesOf({ train, val, test }: Shares): Shares | string {
   const all = [train, val, test];
-  if (all.some((share) => !Number.isFinite(share) || share < 0)) return "Give three shares of 0 % or more.";
+  if (all.some((share) => !Number.isFinite(share) || share < 0)) return "Give three shares of 0% or more.";
   const sum = train + val + test;
-  if (Math.abs(sum - 100) > 0.01) return `The shares add up to ${Math.round(sum * 100) / 100} %, not to 100 %.`;
+  if (Math.abs(sum - 100) > 0.01) return `The shares add up to ${Math.round(sum * 100) / 100}%, not to 100%.`;
   return { train: train / 100, val: val / 100, test: Math.max(0, 1 - train / 100 - val / 100) };
 }

@@ -34,7 +34,7 @@ export function useJobNews() {
     useCallback(
       (message: Message) => {
         if (message.type !== "job" || isActive(message.job as Job)) return;
-        for (const key of ["project", "chips", "map", "encoders", "datasets", "tasks"])
+        for (const key of ["project", "chips", "list", "map", "encoders", "datasets", "tasks"])
           queries.invalidateQueries({ queryKey: [key] });
       },
       [queries],

@@ -52,7 +52,7 @@ test("a download that was only tried can get the rest", () => {
 });
 test("a training tells its time, not its steps, and at the end what is thought of it", () => {
   const training = job({ kind: "train", parameters: { minutes: 10 }, done: 250, total: 1000 });
-  expect(standing(training, START)).toBe("25 %, about 8 minutes left");
+  expect(standing(training, START)).toBe("25%, about 8 minutes left");
   expect(standing({ ...training, done: 1000 }, START)).toBe("Comparing it with the encoders that there are");
   const result = { verdict: "no better: keep lite0-64" };
   expect(standing({ ...training, state: "done", result }, START)).toBe("Done: no better: keep lite0-64");

@@ -1,9 +1,9 @@
 /** Chips that somebody should decide, one after the other: what people said, side by side, and the last word. */
 import { Button, Group, Kbd, Stack, Text, Textarea, Title } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, get, type Schemas, thumbnailOf } from "../api/client";
-import { useMe } from "../app/who";
+import { useNames } from "../app/who";
 import { many } from "../app/words";
 import { ClassDot } from "../widgets/ClassDot";
 import { Answers } from "./Answers";
@@ -128,7 +128,7 @@ function Keys({ task, act }: { task: Task; act: (action: Action) => void }) {
 
 /** A column for each answer: who gave it, and what the class should look like. */
 function Sides({ task, answers }: { task: Task; answers: readonly Schemas["Label"][] }) {
-  const people = usePeople();
+  const nameOf = useNames();
   const sides = new Map<string, Schemas["Label"][]>();
   for (const answer of answers) {
     const name = answer.decision === "label" ? answer.value?.join(", ") || "None of them" : UNSURE;
@@ -144,7 +144,7 @@ function Sides({ task, answers }: { task: Task; answers: readonly Schemas["Label
           </Text>
           {given.map((answer) => (
             <Text key={answer.id} size="sm">
-              {answer.source === "import" ? "Imported" : (people[answer.annotator] ?? answer.annotator)}
+              {answer.source === "import" ? "Imported" : nameOf(answer.annotator)}
               {answer.note && `: “${answer.note}”`}
             </Text>
           ))}
@@ -163,10 +163,4 @@ function Sides({ task, answers }: { task: Task; answers: readonly Schemas["Label
       ))}
     </div>
   );
-}
-
-function usePeople(): Record<string, string> {
-  const { data } = useQuery({ queryKey: ["people"], queryFn: () => get(api.GET("/api/v1/people")), staleTime: 60_000 });
-  const me = useMe().data?.person.id ?? "";
-  return { ...Object.fromEntries(data?.people.map((person) => [person.id, person.name]) ?? []), [me]: "You" };
 }

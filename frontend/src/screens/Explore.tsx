@@ -16,17 +16,17 @@ import {
 import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { IconAdjustments, IconLink } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { api, get } from "../api/client";
 import { useCopy } from "../app/copy";
-import { many } from "../app/words";
+import { useTitle } from "../app/Page";
+import { count as inWords, many } from "../app/words";
 import { ChipDrawer } from "../explore/ChipDrawer";
 import { useDemo } from "../explore/demo";
 import classes from "../explore/explore.module.css";
 import { Filters } from "../explore/Filters";
 import { byModel, type List, useList } from "../explore/items";
 import { shownTask, type Task, useLabels, useTasks } from "../explore/labelMap";
-import { type Change, filtered, type Query, SIZES, useExplore, VIEWS, type View } from "../explore/query";
+import { type Change, filtered, type Query, SIZES, thinned, useExplore, VIEWS, type View } from "../explore/query";
 import { Results } from "../explore/Results";
 import { SelectionBar } from "../explore/SelectionBar";
 import { useSelection } from "../explore/selection";
@@ -36,6 +36,7 @@ import { useViews } from "../explore/Views";
 const NAMES: Record<View, string> = { likeness: "Likeness", world: "Map", time: "Time" };
 
 export default function Explore() {
+  useTitle("Explore and find");
   const [query, change] = useExplore();
   const demo = useDemo();
   const tasks = useTasks();
@@ -45,10 +46,12 @@ export default function Explore() {
   const list = demo?.list ?? real;
   const selection = useSelection();
   const project = useQuery({ queryKey: ["project"], queryFn: () => get(api.GET("/api/v1/project")) });
-  const [filters, { toggle }] = useDisclosure(filtered(query));
+  const ranked = byModel(query, task) ? "likely" : query.like.length > 0 ? "alike" : null;
+  const filtering = filtered(query) || (ranked !== null && thinned(query));
+  const [filters, { toggle }] = useDisclosure(filtering);
   const narrow = useMediaQuery("(max-width: 62em)") ?? false;
-  const [single, setSingle] = useState<View | "grid">("grid"); // the one view that a narrow screen shows
-  const shown = narrow ? VIEWS.filter((view) => view === single) : query.views;
+  const single = query.views[0] ?? "grid"; // a narrow screen shows one view
+  const shown = narrow ? query.views.slice(0, 1) : query.views;
   const views = useViews({ query, change, list, selection, labels, demo: demo?.map ?? null, shown });
   const results = <Results query={query} change={change} list={list} selection={selection} labels={labels} />;
   const all = async () => selection.set(await list.numbers(0, list.total));
@@ -62,12 +65,12 @@ export default function Explore() {
       <Group gap="sm">
         <Button
           size="compact-sm"
-          variant={filtered(query) ? "light" : "default"}
+          variant={filtering ? "light" : "default"}
           leftSection={<IconAdjustments size={16} />}
           aria-expanded={filters}
           onClick={toggle}
         >
-          {filtered(query) ? "Filters (on)" : "Filters"}
+          {filtering ? "Filters (on)" : "Filters"}
         </Button>
         <Count list={list} query={query} />
         {tasks.length > 0 && (
@@ -92,19 +95,13 @@ export default function Explore() {
         </Group>
       </Group>
       <Collapse expanded={filters}>
-        <Filters
-          query={query}
-          change={change}
-          project={project.data}
-          task={task}
-          ranked={byModel(query, task) ? "likely" : query.like.length > 0 ? "alike" : null}
-        />
+        <Filters query={query} change={change} project={project.data} task={task} ranked={ranked} />
       </Collapse>
       {narrow ? (
         <>
           <SegmentedControl
             value={single}
-            onChange={(value) => setSingle(value as View | "grid")}
+            onChange={(value) => change({ views: VIEWS.filter((view) => view === value) }, { replace: true })}
             aria-label="View"
             fullWidth
             data={[{ value: "grid", label: "Grid" }, ...VIEWS.map((view) => ({ value: view, label: NAMES[view] }))]}
@@ -135,8 +132,6 @@ export default function Explore() {
   );
 }
 
-const number = new Intl.NumberFormat();
-
 function Count({ list, query }: { list: List; query: Query }) {
   const found = list.found;
   const text = list.loading
@@ -144,9 +139,9 @@ function Count({ list, query }: { list: List; query: Query }) {
     : list.error && list.total === 0
       ? ""
       : found
-        ? `${number.format(found.hits.length)} ${found.learnt_from === null ? "most alike" : "likeliest"} of ${number.format(found.searched)} chips`
-        : `${number.format(list.total)} chips${filtered(query) ? " pass the filters" : ""}`;
-  const waiting = found?.waiting ? `, ${number.format(found.waiting)} have no vector yet` : "";
+        ? `${inWords(found.hits.length)} ${found.learnt_from === null ? "most alike" : "likeliest"} of ${inWords(found.searched)} chips`
+        : `${inWords(list.passing)} chips${filtered(query) ? " pass the filters" : ""}`;
+  const waiting = found?.waiting ? `, ${inWords(found.waiting)} have no vector yet` : "";
   const learnt = found?.learnt_from == null ? "" : `, by ${many(found.learnt_from, "labelled chip")}`;
   return (
     <Text size="sm" role="status" style={{ opacity: list.fresh ? 1 : 0.6 }}>

@@ -39,7 +39,7 @@ export default function Insights() {
   const { question, classes } = state.data.task;
   return (
     <Page
-      title={question}
+      title={`Insights: ${question}`}
       lead={
         <Anchor component={Link} href="/tasks">
           All tasks

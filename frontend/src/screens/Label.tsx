@@ -3,6 +3,7 @@ import { Alert, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "wouter";
 import { api, get } from "../api/client";
+import { useTitle } from "../app/Page";
 import { useMay, useMe } from "../app/who";
 import { Labelling } from "../label/Labelling";
 import { NoTask } from "../label/NoTask";
@@ -17,6 +18,7 @@ export default function Label() {
     queryFn: () => get(api.GET("/api/v1/tasks/{task}", { params: { path: { task } } })),
     refetchInterval: 30_000,
   });
+  useTitle(found.data ? `Label: ${found.data.task.question}` : null);
   const queue = useLabelQueue(task, may ? me.data?.person.id : undefined);
 
   if (found.isError && !found.data) return <NoTask error={found.error} again={() => found.refetch()} />;

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { Link, useParams, useSearchParams } from "wouter";
 import { api, Fault, get } from "../api/client";
+import { useTitle } from "../app/Page";
 import { useMay, useMe } from "../app/who";
 import { many } from "../app/words";
 import { type Case, Cases } from "../label/Cases";
@@ -22,6 +23,7 @@ export default function Review() {
     queryKey: ["task", id],
     queryFn: () => get(api.GET("/api/v1/tasks/{task}", { params: { path: { task: id } } })),
   });
+  useTitle(found.data ? `Review: ${found.data.task.question}` : null);
   if (me.data && !curates) {
     return <Alert title="Curators review">Ask an owner of the project for the role of curator.</Alert>;
   }
@@ -168,6 +170,7 @@ function Check({ task }: { task: Task }) {
   if (outlook.error && !outlook.data) return <Trouble error={outlook.error} />;
   if (!outlook.data) return <Waiting />;
   const { audit, price, wanted } = outlook.data;
+  const looked = audit ? audit.result.answered + audit.result.unsure : 0;
   return (
     <Stack maw={640} align="start">
       <Text>
@@ -177,13 +180,9 @@ function Check({ task }: { task: Task }) {
       {audit ? (
         <>
           <Text fw={600}>{audit.sentence}</Text>
-          <Progress
-            w="100%"
-            value={(100 * audit.result.answered) / Math.max(1, audit.result.of)}
-            aria-label="Progress of the check"
-          />
+          <Progress w="100%" value={(100 * looked) / Math.max(1, audit.result.of)} aria-label="Progress of the check" />
           <Text size="sm">
-            {audit.result.answered} of {many(audit.result.of, "drawn picture")} answered, {audit.result.hits} of them
+            {looked} of {many(audit.result.of, "drawn picture")} looked at, {audit.result.hits} of them
             {` ${wanted}`}.
           </Text>
           {!audit.complete && (

@@ -3,6 +3,7 @@ import { Alert, Button, Container, PasswordInput, Stack, TextInput, Title } from
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, BASE, Fault, get } from "../api/client";
+import { useTitle } from "../app/Page";
 import { sentence } from "../app/words";
 
 /** What stands after # in the link. */
@@ -30,6 +31,7 @@ async function enter(secret: string, name: string) {
 }
 
 export function SignIn() {
+  useTitle("Sign in");
   const [secret, setSecret] = useState(linked);
   const [name, setName] = useState("");
   const signIn = useMutation({

@@ -18,6 +18,7 @@ import { useCallback } from "react";
 import { Link } from "wouter";
 import { api, BASE, get, type Schemas } from "../api/client";
 import { type Message, useLive } from "../api/live";
+import { useTitle } from "../app/Page";
 import { useMay, useMe } from "../app/who";
 import { many } from "../app/words";
 import { countWaiting } from "../label/outbox";
@@ -30,6 +31,7 @@ export const useTasks = () =>
   });
 
 export default function Tasks() {
+  useTitle("Label");
   const tasks = useTasks();
   const queries = useQueryClient();
   const curates = useMay("curator");

@@ -34,7 +34,7 @@ export function ClassifierReport({
       </Text>
       <Table withRowBorders={false} maw={480}>
         <Table.Caption>
-          In brackets: where it lies with 95 % confidence, as far as the number of labels goes.
+          In brackets: where it lies with 95% confidence, as far as the number of labels goes.
         </Table.Caption>
         <Table.Tbody>
           {rows.map(([name, figure]) => (

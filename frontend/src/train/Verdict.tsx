@@ -17,7 +17,7 @@ export function Verdict({ result, encoder, chips }: { result: TrainResult; encod
           <Table>
             <Table.Caption>
               {name} on {many(asked, "chip")} that it never saw; it learned from {many(learned, "chip")}. In brackets:
-              where the difference lies with 95 % confidence, in percentage points.
+              where the difference lies with 95% confidence, in percentage points.
             </Table.Caption>
             <Table.Thead>
               <Table.Tr>

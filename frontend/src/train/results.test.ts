@@ -25,7 +25,7 @@ test("before the first measurement there is nothing", () =>
   expect(curvesOf({ points: [], neighbours: [] }).latest).toBeNull());
 
 test("figures carry their interval", () => {
-  expect(withInterval({ value: 0.912, low: 0.85, high: 0.961 })).toBe("91.2 % (85.0 to 96.1)");
+  expect(withInterval({ value: 0.912, low: 0.85, high: 0.961 })).toBe("91.2% (85.0 to 96.1)");
   expect(gainOf({ value: 0.032, low: -0.01, high: 0.074 })).toBe("+3.2 (−1.0 to 7.4)");
   expect(gainOf({ value: -0.5, low: -0.6, high: -0.4 })).toBe("−50.0 (−60.0 to −40.0)");
 });

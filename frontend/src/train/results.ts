@@ -60,7 +60,7 @@ export interface FinetuneResult {
 
 export const isTraining = ({ kind }: Pick<Job, "kind">): boolean => kind === "train" || kind === "finetune";
 
-export const share = (value: number): string => `${(100 * value).toFixed(1)} %`;
+export const share = (value: number): string => `${(100 * value).toFixed(1)}%`;
 
 export const withInterval = ({ value, low, high }: Estimate): string =>
   `${share(value)} (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;

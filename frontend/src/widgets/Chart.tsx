@@ -27,7 +27,7 @@ export interface ChartProps {
 
 const COLORS = ["#2f8297", "#d9480f", "#7048e8", "#2b8a3e", "#c2255c", "#e67700"];
 
-const plain = (value: number) => Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(value);
+const plain = (value: number) => Intl.NumberFormat("en", { maximumSignificantDigits: 4 }).format(value);
 
 export function Chart({ label, x, lines, xName, yName, time = false, height = 240, format = plain }: ChartProps) {
   const { ref, width } = useElementSize<HTMLDivElement>();
@@ -37,7 +37,8 @@ export function Chart({ label, x, lines, xName, yName, time = false, height = 24
   useEffect(() => {
     if (!target.current || width < 40) return;
     const ink = dark ? "#c9c9c9" : "#495057";
-    const axis = { stroke: ink, grid: { stroke: dark ? "#3b3b3b" : "#e9ecef", width: 1 }, ticks: { show: false } };
+    const grid = { stroke: dark ? "#3b3b3b" : "#e9ecef", width: 1 };
+    const axis = { stroke: ink, grid, ticks: { show: false }, labelSize: 20, labelGap: 0 };
     const data: (readonly (number | null)[])[] = [];
     const series: uPlot.Series[] = [{ label: xName }];
     const bands: uPlot.Band[] = [];
@@ -45,7 +46,10 @@ export function Chart({ label, x, lines, xName, yName, time = false, height = 24
       const color = line.color ?? COLORS[at % COLORS.length] ?? "#2f8297";
       if (line.low && line.high) {
         const edge = { stroke: "transparent", points: { show: false } };
-        bands.push({ series: [series.length, series.length + 1], fill: `${color}33` });
+        bands.push({
+          series: [series.length, series.length + 1],
+          fill: `color-mix(in srgb, ${color} 20%, transparent)`,
+        });
         series.push({ ...edge, label: `${line.name}, high` }, { ...edge, label: `${line.name}, low` });
         data.push(line.high, line.low);
       }
@@ -60,8 +64,8 @@ export function Chart({ label, x, lines, xName, yName, time = false, height = 24
         bands,
         scales: { x: { time } },
         axes: [
-          { ...axis, label: xName },
-          { ...axis, label: yName, size: 60, values: (_plot, values) => values.map(format) },
+          { ...axis, label: xName, size: 30 },
+          { ...axis, label: yName, size: 52, values: (_plot, values) => values.map(format) },
         ],
         legend: { show: lines.length > 1 },
         cursor: { drag: { x: false, y: false } },

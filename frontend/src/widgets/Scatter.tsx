@@ -25,7 +25,7 @@ const WAYS: Record<string, [x: number, y: number]> = {
   ArrowDown: [0, -40],
 };
 
-const number = new Intl.NumberFormat();
+const number = new Intl.NumberFormat("en");
 
 export function Scatter({ x, y, colors, passing = null, front, label, legend, onSelect, onOpen }: ScatterProps) {
   const { ref, ...size } = useElementSize<HTMLDivElement>();

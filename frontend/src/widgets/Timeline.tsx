@@ -11,7 +11,7 @@ export interface TimelineProps {
   onDates: (dates: string) => void;
 }
 
-const number = new Intl.NumberFormat();
+const number = new Intl.NumberFormat("en");
 
 export function Timeline({ times, front, dates, onDates }: TimelineProps) {
   const bins = useMemo(() => binsOf(times), [times]);

@@ -22,7 +22,7 @@ export interface WorldMapProps {
   pictures?: (points: readonly number[]) => Promise<readonly (string | undefined)[]>; // shown when one is close
 }
 
-const number = new Intl.NumberFormat();
+const number = new Intl.NumberFormat("en");
 
 export function WorldMap(props: WorldMapProps) {
   const { lon, lat, colors, passing = null, front, box, projection } = props;

@@ -33,7 +33,16 @@ _NEEDED = {
     "aiohttp": "aiohttp",
     "shapely": "shapely",
 }
-_EXTRAS = {"demo": "mpl_toolkits.basemap_data", "stac": "pystac_client", "video": "av"}
+_EXTRAS = {
+    "demo": ("mpl_toolkits.basemap_data",),
+    "hf": ("torch", "onnx", "transformers"),
+    "postgres": ("psycopg",),
+    "scale": ("ray",),
+    "stac": ("pystac_client",),
+    "train": ("torch", "onnx"),
+    "video": ("av",),
+}
+"""The modules of each: a few are quickly found, where loading them takes seconds."""
 _LITTLE_SPACE = 2_000_000_000
 
 
@@ -89,8 +98,8 @@ def _packages() -> Iterator[Finding]:
             fix = f"{sys.executable} -m pip install --force-reinstall earthcurator"
             yield Finding(name, "broken", f"cannot be loaded: {error}", fix)
     yield _inference()
-    for extra, module in _EXTRAS.items():
-        there = _is_installed(module)
+    for extra, modules in _EXTRAS.items():
+        there = all(map(_is_installed, modules))
         fix = "" if there else f"pip install 'earthcurator[{extra}]'"
         yield Finding(f"extra {extra}", "ok" if there else "missing", "installed" if there else "not installed", fix)
 

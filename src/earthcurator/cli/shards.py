@@ -125,9 +125,23 @@ def _tell_plan(project: Project, name: str, as_json: bool) -> None:
 @click.option("--workers", type=click.IntRange(1), help="Processes; by default as many as there are threads, to embed.")
 @click.option("--index", type=click.IntRange(0), help="Only this shard; arrays tell it themselves.")
 @click.option("--of", type=click.IntRange(1), metavar="N", help="The array has N tasks: each does every N-th shard.")
+@click.option(
+    "--at-once",
+    type=click.IntRange(1),
+    metavar="N",
+    help="N such commands run at a time, and share what an imagery server may be asked; by default all of the array.",
+)
 @_json
 @click.pass_obj
-def run(here: Here, plan: str, workers: int | None, index: int | None, of: int | None, as_json: bool) -> None:
+def run(
+    here: Here,
+    plan: str,
+    workers: int | None,
+    index: int | None,
+    of: int | None,
+    at_once: int | None,
+    as_json: bool,
+) -> None:
     """Do the shards of a plan that are not done: all here, or those of one task of an array.
 
     Can be interrupted at any time; running it again continues. As a task of an array it reads its number from
@@ -138,30 +152,48 @@ def run(here: Here, plan: str, workers: int | None, index: int | None, of: int |
              sbatch --array=0-99 --wrap 'curator shards run 3f1c --of 100'
     """
     from earthcurator.scale import missing, run_here
-    from earthcurator.scale.status import shards_of_task
+    from earthcurator.scale.status import shards_of_task, tasks_of_array
 
     with here.open() as project, progress("shards") as report:
         name = project.shards.find(plan)
         task = project.settings.task_index if index is None else index
         if task is not None:
-            ran = _run_task(project, name, missing(project, name, shards_of_task(project, name, task, of)), report)
+            todo = missing(project, name, shards_of_task(project, name, task, of))
+            if at_once is None:
+                alone = index is not None and of is None  # somebody tries one
+                at_once = tasks_of_array(project, name, 1 if alone else of)
+                _warn_of_share(project, name, at_once)
+            ran = _run_task(project, name, todo, at_once, report)
         elif of is not None:
             raise BadInput("which of the tasks is this?", hint="add --index, or let an array run it")
         else:
-            processes = workers or (project.settings.threads if _is_embed(project, name) else 1)
-            todo = missing(project, name)
-            ran = run_here(project.location, name, todo, workers=processes, settings=project.settings, progress=report)
+            processes = workers or (project.settings.threads if _kind(project, name) == "embed" else 1)
+            ran = run_here(
+                project.location,
+                name,
+                missing(project, name),
+                workers=processes,  # to download, more are no faster: a source sends what its rules allow
+                settings=project.settings,
+                at_once=at_once or 1,
+                progress=report,
+            )
     _tell_ran(name, ran, as_json)
 
 
-def _is_embed(project: Project, name: str) -> bool:
-    """Whether more processes are faster: a source of imagery sends what its rules allow, to one or to many."""
+def _kind(project: Project, name: str) -> str:
     from earthcurator.scale import read_plan
 
-    return read_plan(project.shards.plan(name)).kind == "embed"
+    return read_plan(project.shards.plan(name)).kind
 
 
-def _run_task(project: Project, name: str, indices: list[int], report: Progress) -> Ran:
+def _warn_of_share(project: Project, name: str, at_once: int) -> None:
+    """Say that a download goes slower than it might, where nobody has said how many tasks run at a time."""
+    if at_once > 1 and _kind(project, name) == "download":
+        rate = project.settings.megabits_per_second
+        say(f"note: this is one of {at_once:,} tasks that share {rate:g} Mb/s; --at-once says if fewer run at a time")
+
+
+def _run_task(project: Project, name: str, indices: list[int], at_once: int, report: Progress) -> Ran:
     """Do some shards in this process, which the engine runs again when it dies."""
     from earthcurator.scale import run_shard
     from earthcurator.scale.work import Ran
@@ -170,7 +202,7 @@ def _run_task(project: Project, name: str, indices: list[int], report: Progress)
     for index in indices:
         report(ran.ended, len(indices))
         try:
-            ran.count(index, run_shard(project, name, index))
+            ran.count(index, run_shard(project, name, index, at_once=at_once))
         except CuratorError as error:
             ran.count(index, error)
     return ran

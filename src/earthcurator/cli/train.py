@@ -101,6 +101,8 @@ def train(
             progress=_Told(),
             stop=stop,
         )
+    if not report.verdict:
+        return  # one of several processes, of which the first reports
     if as_json:
         answer(
             {

@@ -26,6 +26,7 @@ _GRAPH = 7
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # fields of a tensor
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_HIGHEST = (1 << 29) - 1  # number of a field: ONNX Runtime drops the bits above it, and would see another field than we
 
 _HINT = "export the model to ONNX, e.g. torch.onnx.export(model, example, 'model.onnx', external_data=False)"
 
@@ -85,7 +86,7 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while at < len(message):
         tag, at = _varint(message, at)
         number, wire = tag >> 3, tag & 7
-        if number == 0:
+        if not 0 < number <= _HIGHEST:
             raise _MalformedError
         if wire == _VARINT:
             value, at = _varint(message, at)

@@ -14,7 +14,7 @@ from earthcurator.encoders.prepare import prepare
 from earthcurator.errors import BadPicture
 from earthcurator.learn.classifier import fit_head
 from earthcurator.learn.evaluate import Labels, Vectors
-from earthcurator.learn.views import Views
+from earthcurator.learn.views import Views, as_bytes
 
 Hits = NDArray[np.bool_]
 NEIGHBOURS = 20
@@ -48,9 +48,7 @@ def stand(
 ) -> Standing:
     """Ask an encoder about held-out pictures. `classes` are theirs and those of `gallery`. All must be readable."""
     pixels = _pixels(asked, encoder)
-    # The views' parameters do not depend on the size, so every encoder sees the same crops, turns and colours.
-    views = Views(size=encoder.card.input_size)(torch.from_numpy(pixels), torch.Generator().manual_seed(seed))
-    seen = [_encoded((view * 255).round().byte().permute(0, 2, 3, 1).numpy(), encoder) for view in views]
+    seen = _views_encoded(pixels, encoder, seed)
     retrieval = (seen[0] @ seen[1].T).argmax(axis=1) == np.arange(len(asked))
     if classes is None:
         return Standing(retrieval=retrieval, knn=None, linear=None)
@@ -68,6 +66,19 @@ def _vote(gallery: Vectors, known: Labels, queries: Vectors) -> Labels:
     rows = torch.from_numpy(queries @ gallery.T).topk(min(NEIGHBOURS, len(gallery)), dim=1).indices
     votes: Labels = functional.one_hot(torch.from_numpy(known))[rows].sum(dim=1).argmax(dim=1).numpy()
     return votes
+
+
+def _views_encoded(pixels: NDArray[np.uint8], encoder: Encoder, seed: int) -> tuple[Vectors, Vectors]:
+    """Vectors of two views of each picture.
+
+    The views' parameters do not depend on the size, so every encoder sees the same crops, turns and colours.
+    """
+    views, generator = Views(size=encoder.card.input_size), torch.Generator().manual_seed(seed)
+    pairs = [
+        [_encoded(as_bytes(view).permute(0, 2, 3, 1).numpy(), encoder) for view in views(part, generator)]
+        for part in torch.from_numpy(pixels).split(_BATCH)
+    ]
+    return np.concatenate([first for first, _ in pairs]), np.concatenate([second for _, second in pairs])
 
 
 def _encoded(pixels: NDArray[np.uint8], encoder: Encoder) -> Vectors:

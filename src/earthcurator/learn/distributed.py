@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,14 @@ class Process:
     def shared(self, module: nn.Module) -> nn.Module:
         """The module with its gradients averaged over all processes."""
         return nn.parallel.DistributedDataParallel(module) if self.count > 1 else module
+
+    def from_first(self, value: T) -> T:
+        """What the first process has, for all: it may be the only one that sees the disk it is from."""
+        if self.count == 1:
+            return value
+        sent = [value]
+        distributed.broadcast_object_list(sent, src=0)
+        return sent[0]
 
     def agree(self, numbers: list[float]) -> list[float]:
         """What the first process says, for decisions that all must take alike."""

@@ -1,8 +1,9 @@
 """From a trained trunk to an encoder file: ONNX that reads uint8 pictures and gives unit vectors, and its card.
 
 What is exported is the trunk's pooled features, projected to 128 dimensions by the uncentred principal components of
-the training pictures' unit features (what scripts/build_packaged_encoder.py found best), and scaled to length one. A
-trunk that was trained elsewhere keeps all its features. Nothing is handed out before ONNX Runtime agrees with torch.
+the training pictures' unit features, and scaled to length one. (The packaged encoder's are also half whitened, which
+scripts/build_packaged_encoder.py compares on imagery of many kinds.) A trunk that was trained elsewhere keeps all its
+features. Nothing is handed out before ONNX Runtime agrees with torch.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def export(
     versions are filled in. Raises BadEncoder when the file does not agree with torch.
     """
     trunk = _ready(trunk, pictures, card)
-    found = features(trunk, as_planes(torch.from_numpy(pictures)), torch.device("cpu"))
+    found = features(trunk, torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.device("cpu"))
     return _checked(_Encoder(trunk, projection(found, card.dim)), pictures, card, half=half, any_size=any_size)
 
 

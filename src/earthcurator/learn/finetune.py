@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch.nn import functional
 from earthcurator.errors import BadInput
 from earthcurator.learn.classifier import class_weights, fit_head, losses
 from earthcurator.learn.evaluate import Labels
-from earthcurator.learn.feed import Read, Source, batches, check_differ, epoch_order, read
+from earthcurator.learn.feed import Source, batches, epoch_order, read, sample
 from earthcurator.learn.quality import features
 from earthcurator.learn.views import Views, as_planes
 
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 LAST_PART = 1 / 3
 """Share of a trunk's layers, the last ones, that partial fine-tuning changes."""
+MOST_CHOOSING = 2000
+"""Pictures that say which epoch was best; of more, so many at random."""
+_LOOKED_AT = 256
+_BATCH = 128  # without gradients
 _WARM_UP = 0.1
 
 Answer = int | tuple[int, ...]
@@ -90,28 +94,29 @@ def adapt(
     """
     trunk = copy.deepcopy(trunk).cpu().to(memory_format=torch.channels_last).eval()  # twice as fast
     size = lesson.views.size
-    seen, asked = read(source, list(teaching), size), read(source, list(choosing), size)
-    check_differ(seen.pixels, len(teaching))
-    known, truth = _answers_of(seen, teaching), torch.from_numpy(_answers_of(asked, choosing))
-    model = _Classifier(trunk, _first_head(trunk, seen, known, classes))
+    sample(source, list(teaching), size, _LOOKED_AT, seed=lesson.seed)  # whether they differ at all
+    ids, found = _features_of(source, trunk, list(teaching), lesson)
+    order = np.random.default_rng(lesson.seed).permutation(len(choosing))[:MOST_CHOOSING]
+    asked = read(source, [list(choosing)[place] for place in order], size)
+    known, truth = _answers_of(ids, teaching), torch.from_numpy(_answers_of(asked.ids, choosing))
+    model = _Classifier(trunk, _first_head(found, known, classes))
     weights = class_weights(known, classes)
     optimizer = torch.optim.AdamW(_groups(model, lesson), weight_decay=lesson.weight_decay)
     rates = [group["lr"] for group in optimizer.param_groups]
-    questions, best, ids = as_planes(torch.from_numpy(asked.pixels)), copy.deepcopy(trunk.state_dict()), seen.ids
+    questions, best = torch.from_numpy(asked.pixels), copy.deepcopy(trunk.state_dict())
     history = [_loss(model, questions, truth, weights)]
     total = lesson.epochs * max(1, -(-len(ids) // lesson.batch))
     generator, begun, step = torch.Generator().manual_seed(lesson.seed), clock(), 0
     for epoch in range(lesson.epochs):
-        order = epoch_order(len(ids), seed=lesson.seed, epoch=epoch)
-        parts = [[ids[place] for place in order[at : at + lesson.batch]] for at in range(0, len(ids), lesson.batch)]
-        for batch in batches(source, parts, size, threads=lesson.threads):
+        shuffled = [ids[place] for place in epoch_order(len(ids), seed=lesson.seed, epoch=epoch)]
+        for batch in batches(source, _parts(shuffled, lesson.batch), size, threads=lesson.threads):
             spent = 0.0 if lesson.seconds is None else (clock() - begun) / lesson.seconds
             if spent >= 1 or stop():
                 return Adapted(_with(trunk, best), epoch, tuple(history))
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * _slope(max(step / total, spent))
             view = lesson.views.one(as_planes(torch.from_numpy(batch.pixels)), generator)
-            target = torch.from_numpy(_answers_of(batch, teaching))
+            target = torch.from_numpy(_answers_of(batch.ids, teaching))
             loss = losses(model(view), target, weights).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -138,8 +143,20 @@ class _Classifier(nn.Module):
         return logits
 
 
-def _first_head(trunk: nn.Module, seen: Read, known: Labels, classes: int) -> nn.Linear:
-    found = features(trunk, as_planes(torch.from_numpy(seen.pixels)), torch.device("cpu"))
+def _features_of(source: Source, trunk: nn.Module, ids: Sequence[str], lesson: Lesson) -> tuple[list[str], Tensor]:
+    """The pictures that can be read, and their features; only a few batches of them are in memory at a time."""
+    readable, rows = [], []
+    for batch in batches(source, _parts(ids, _BATCH), lesson.views.size, threads=lesson.threads):
+        readable += batch.ids
+        rows.append(features(trunk, torch.from_numpy(batch.pixels).permute(0, 3, 1, 2), torch.device("cpu")))
+    return readable, torch.cat(rows)
+
+
+def _parts(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (ids[at : at + size] for at in range(0, len(ids), size))
+
+
+def _first_head(found: Tensor, known: Labels, classes: int) -> nn.Linear:
     ((weights, bias),) = fit_head(functional.normalize(found, dim=1).numpy(), known, classes, "linear").layers
     head = nn.Linear(found.shape[1], classes)
     with torch.no_grad():
@@ -160,13 +177,13 @@ def _groups(model: _Classifier, lesson: Lesson) -> list[dict[str, object]]:
     ]
 
 
-def _answers_of(pictures: Read, answers: Mapping[str, Answer]) -> Labels:
-    return np.array([answers[name] for name in pictures.ids], np.int64)
+def _answers_of(ids: Sequence[str], answers: Mapping[str, Answer]) -> Labels:
+    return np.array([answers[name] for name in ids], np.int64)
 
 
 @torch.no_grad()
-def _loss(model: _Classifier, planes: Tensor, truth: Tensor, weights: Tensor) -> float:
-    logits = torch.cat([model(part) for part in planes.split(128)])
+def _loss(model: _Classifier, pictures: Tensor, truth: Tensor, weights: Tensor) -> float:
+    logits = torch.cat([model(as_planes(part)) for part in pictures.split(_BATCH)])
     return float(losses(logits, truth, weights).mean())
 
 

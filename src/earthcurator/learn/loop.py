@@ -66,7 +66,7 @@ def train(
     The trunk maps (n, 3, s, s) within 0..1 to (n, d). `classes` are names of some pictures' classes: they only measure,
     and never teach. With a folder that has a checkpoint of the same training, that training goes on. Ctrl-C and `stop`
     end it after the step under way, with a checkpoint and with what is best so far. Ctrl-C after `stop` ends it with
-    the checkpoint alone: KeyboardInterrupt.
+    the checkpoint alone: KeyboardInterrupt. Of several processes, only the first calls `progress` and writes.
     """
     process = join(device)
     train_ids, held_out_ids = split(source.ids)
@@ -77,7 +77,8 @@ def train(
     method.adopt(trunk)
     run = Run(trunk, method, recipe, process, probe, len(train_ids))
     settings = _settings(recipe, trunk, method, train_ids, process.count)
-    saved = checkpoint.load(checkpoint_folder, settings) if checkpoint_folder else None
+    saved = checkpoint.load(checkpoint_folder, settings) if checkpoint_folder and process.rank == 0 else None
+    saved = process.from_first(saved)
     if saved is None:
         run.measure()
     else:
@@ -149,7 +150,8 @@ def _learn(
                 measured_at = clock()
             (given_up,) = process.agree([run.patience_is_over()])
             ending = _ending(fraction, asked, given_up)
-            progress(run.progress(loss, rate, speed))
+            if process.rank == 0:
+                progress(run.progress(loss, rate, speed))
             if saving or ending:
                 save()
                 saved_at = clock()

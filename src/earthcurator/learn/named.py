@@ -223,6 +223,12 @@ def _told(transformers: Any, name: str) -> tuple[str, str]:
 
 
 def _from_timm(name: str, size: int | None, pretrained: bool) -> Named:
+    if not re.fullmatch(r"[\w.-]+", name):  # timm also takes hf-hub:NAME and local-dir:PATH
+        raise BadInput(
+            f"timm:{name} is not a name of timm's own: whoever made other weights may have put a pickle in, which runs "
+            "code",
+            hint="timm.list_models() has all names",
+        )
     timm = _package("timm", "pip install timm torchvision, both in builds that fit the torch that is here")
     try:
         model = timm.create_model(name, pretrained=pretrained, num_classes=0)

@@ -14,7 +14,6 @@ from torch.nn import functional
 from earthcurator.errors import BadInput, StorageFailed
 from earthcurator.learn.feed import Source, read
 from earthcurator.learn.quality import features
-from earthcurator.learn.views import as_planes
 from earthcurator.pictures import encode_png
 
 QUERIES, FOUND, AMONG = 6, 8, 400
@@ -42,7 +41,8 @@ class Neighbours:
         training = self._trunk.training
         device = next(self._trunk.parameters()).device
         self._trunk.eval()
-        unit = functional.normalize(features(self._trunk, as_planes(torch.from_numpy(self.pixels)), device), dim=1)
+        planes = torch.from_numpy(self.pixels).permute(0, 3, 1, 2)
+        unit = functional.normalize(features(self._trunk, planes, device), dim=1)
         self._trunk.train(training)
         likeness = (unit[:QUERIES] @ unit.T).fill_diagonal_(2)  # a query comes first, also where others are its equals
         found: NDArray[np.int64] = likeness.topk(min(FOUND + 1, len(unit)), dim=1).indices.numpy()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from earthcurator.learn.evaluate import Labels, knn_among
-from earthcurator.learn.views import Views, as_planes
+from earthcurator.learn.views import Views, as_bytes
 
 _BATCH = 128
 COLLAPSED = 0.05
@@ -44,7 +44,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Held-out pictures, and two fixed views of each."""
+    """Held-out pictures, and two fixed views of each, as bytes (n, 3, s, s)."""
 
     planes: Tensor
     first: Tensor
@@ -54,9 +54,10 @@ class Probe:
     @classmethod
     def of(cls, pixels: NDArray[np.uint8], views: Views, labels: Labels | None, seed: int) -> Probe:
         """Draw the views once: every measurement asks the same question."""
-        pictures = torch.from_numpy(pixels)
-        first, second = views(pictures, torch.Generator().manual_seed(seed))
-        return cls(as_planes(pictures), first, second, labels)
+        pictures, generator = torch.from_numpy(pixels), torch.Generator().manual_seed(seed)
+        pairs = [views(part, generator) for part in pictures.split(_BATCH)]
+        first, second = (torch.cat([as_bytes(view) for view in side]) for side in zip(*pairs, strict=True))
+        return cls(pictures.permute(0, 3, 1, 2), first, second, labels)
 
     def measure(self, trunk: nn.Module, projector: nn.Module, device: torch.device, *, step: int) -> Quality:
         """Ask the trunk as it is now; it comes back in training mode."""
@@ -79,9 +80,12 @@ class Probe:
 
 @torch.inference_mode()
 def features(trunk: nn.Module, planes: Tensor, device: torch.device) -> Tensor:
-    """The trunk's features of (n, 3, s, s) pictures, on the CPU. The trunk should be in evaluation mode."""
-    parts = [trunk(part.to(device)).float().cpu() for part in planes.split(_BATCH)]
-    return torch.cat(parts)
+    """The trunk's features of pictures (n, 3, s, s), within 0..1 or as bytes, on the CPU.
+
+    The trunk should be in evaluation mode.
+    """
+    parts = (part.float() / 255 if part.dtype == torch.uint8 else part for part in planes.split(_BATCH))
+    return torch.cat([trunk(part.to(device)).float().cpu() for part in parts])
 
 
 def _retrieval(first: Tensor, second: Tensor) -> float:

@@ -44,7 +44,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         length = [limit for limit in (self.epochs, self.seconds) if limit is not None]
-        if len(length) != 1 or not length[0] > 0:
+        if len(length) != 1 or not 0 < length[0] < math.inf:
             raise BadInput("say how long to train: epochs or seconds, one of them, above 0", hint="e.g. seconds=600")
         if self.batch < 2 or self.accumulate < 1 or self.threads < 1:
             raise BadInput(
@@ -53,6 +53,9 @@ class Recipe:
             )
         if not 0 < self.rate < 1:
             raise BadInput(f"a learning rate of {self.rate} teaches nothing", hint="try 0.0005")
+        if self.patience is not None and self.patience < 1:
+            raise BadInput(f"a patience of {self.patience} ends training before it begins", hint="try 5")
+        check_seed(self.seed)
 
     def rate_at(self, fraction: float) -> float:
         """The learning rate when this share of the training is done."""
@@ -100,3 +103,11 @@ class Trained:
     """Pictures that no step has seen."""
     unreadable: tuple[str, ...] = field(repr=False)
     """Pictures that were left out."""
+    is_first: bool = True
+    """Whether this process is the first of those that trained together: it is for one of them to keep the result."""
+
+
+def check_seed(seed: int) -> None:
+    """Whether all that draws numbers can begin with it. Raises BadInput."""
+    if not 0 <= seed < 2**63:
+        raise BadInput(f"{seed} is no seed: it takes a whole number from 0 on", hint="use 0")

@@ -178,6 +178,7 @@ class Run:
             train_ids=tuple(train_ids),
             held_out_ids=tuple(held_out_ids),
             unreadable=tuple(sorted(self.unreadable)),
+            is_first=self.process.rank == 0,
         )
 
 

@@ -28,11 +28,12 @@ from earthcurator.learn.export import PARITY, export
 from earthcurator.learn.feed import fingerprint, sample
 from earthcurator.learn.finetune import LAST_PART, Answer, Lesson, adapt
 from earthcurator.learn.metrics import Metrics, draw_confusion, draw_confusions, measure
+from earthcurator.learn.recipe import check_seed
 from earthcurator.learn.trunks import packaged_trunk
 from earthcurator.learn.views import preset
 from earthcurator.models import Task
+from earthcurator.project.chipsource import ChipSource
 from earthcurator.project.datasets import answers
-from earthcurator.project.training import Chips
 
 if TYPE_CHECKING:
     from earthcurator.project.project import Project
@@ -70,6 +71,7 @@ class Options:
     def __post_init__(self) -> None:
         if self.how not in ("linear", "mlp", "partial", "full"):
             raise BadInput(f"there is no fine-tuning called {self.how}", hint="use linear, mlp, partial or full")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +280,7 @@ def _adapted(
         seed=options.seed,
         threads=project.threads,
     )
-    source = Chips(project, list(sides["teach"]))
+    source = ChipSource(project, list(sides["teach"]))
     done = adapt(source, trunk, sides["teach"], sides["calibrate"], classes, lesson, progress=progress, stop=stop)
     pictures = sample(source, source.ids, size, _FIT_ON, seed=options.seed)
     card = replace(

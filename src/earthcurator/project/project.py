@@ -55,12 +55,15 @@ from earthcurator.project.vectortables import TableEmbedded, embed_from
 from earthcurator.settings import Settings
 
 if TYPE_CHECKING:
+    from earthcurator.project.compacting import Int8Report
     from earthcurator.project.finetuning import Finetuned
-    from earthcurator.project.training import Int8Report, TrainReport
+    from earthcurator.project.training import TrainReport
 
 T = TypeVar("T")
 
 MAJORITY = Policy()
+CHOICE_SECONDS = 1.0
+"""How long the choice of the default encoder may be old, which another program can change."""
 
 
 def _silent(done: int, total: int | None) -> None:
@@ -74,6 +77,8 @@ class Project:
         self._files = files
         self._settings = settings
         self._manifest = store.migrate(files)
+        self._manifest_read = time.monotonic()
+        self._choosing = Lock()
         self.chips = store.Chips(files)
         self.examples = store.Examples(files)
         self.layouts = store.Layouts(files)
@@ -251,13 +256,17 @@ class Project:
     @property
     def default_encoder(self) -> str | None:
         """Id of the encoder that is used unless another is named; None before the first embedding."""
-        return self._manifest.get("default_encoder")
+        with self._choosing:
+            if time.monotonic() - self._manifest_read > CHOICE_SECONDS:
+                self._manifest = store.read_manifest(self._files) or self._manifest
+                self._manifest_read = time.monotonic()
+            return self._manifest.get("default_encoder")
 
     def set_default_encoder(self, name: str) -> EncoderEntry:
         """Embed and search with this encoder from now on."""
         entry = self.encoders.find(name)
         self.encoders.load(entry)
-        with self._files.lock("project"):
+        with self._choosing, self._files.lock("project"):
             self._manifest = {**(store.read_manifest(self._files) or self._manifest), "default_encoder": entry.id}
             store.write_manifest(self._files, self._manifest)
         return entry
@@ -413,7 +422,7 @@ class Project:
 
     def int8(self, encoder: str) -> Int8Report:
         """Make an int8 copy of an encoder, and keep it if it is as good. It takes 32 chips to set and measure it."""
-        report: Int8Report = _training("training").int8(self, encoder)
+        report: Int8Report = _training("compacting").int8(self, encoder)
         return report
 
     def finetune(self, task: Task | str, **options: Any) -> Finetuned:

@@ -18,13 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from earthcurator.encoders import EncoderEntry, OnnxEncoder, packaged_for
 from earthcurator.errors import BadInput
 from earthcurator.export.splits import By, split
 from earthcurator.learn import loop
-from earthcurator.learn.compact import FEWEST, LEAST_COSINE, LEAST_SHARED, Agreement, agreement, to_int8
+from earthcurator.learn.compact import FEWEST
 from earthcurator.learn.export import card_of, export
 from earthcurator.learn.feed import MIN_PICTURES, fingerprint, sample
 from earthcurator.learn.methods import METHODS, make_method
@@ -34,6 +33,8 @@ from earthcurator.learn.recipe import Ending, Progress, Recipe, Trained
 from earthcurator.learn.trunks import feature_count, make_trunk, packaged_trunk, trunk_shape
 from earthcurator.learn.views import preset
 from earthcurator.models import Chip
+from earthcurator.project.chipsource import ChipSource
+from earthcurator.project.compacting import MOST_ASKED, Int8Report, try_int8
 from earthcurator.project.course import Nearest
 from earthcurator.project.verdict import Comparison, compare, judge
 
@@ -42,10 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ASKED = 1000
-"""Held-out chips that a report asks about."""
 _FIT_ON = 1024  # chips that the projection to the encoder's dimensions is fitted on
-_RANGES_FROM = 128  # chips that set the ranges of int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +66,13 @@ class Options:
     dim: int = 128
     views: str = "aerial"
     hold_out: By | None = None
-    """How the chips of the report are set apart; by default by place where all have one, else at random."""
+    """How the chips of the report are set apart; by default by place where all have one, else at random. It does not
+    go by the seed: what one training holds out, the next one does too, so that it may begin from its result."""
     seed: int = 0
     patience: int | None = None
     name: str | None = None
     int8: bool = False
     """Make an int8 copy of the encoder too, and keep it if it is as good."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Int8Report:
-    """Whether an int8 copy of an encoder is as good as the encoder."""
-
-    encoder: str | None
-    """Id of the copy; None when it lost quality and was not kept."""
-    name: str
-    agreement: Agreement
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,22 +97,11 @@ class TrainReport:
     is_better: bool
     """Than every encoder it was compared with, clearly."""
     verdict: str
+    """Empty in all but the first of several processes that trained together: that one keeps the encoder."""
     default: bool = False
     """Whether it is what the project uses now."""
     int8: Int8Report | None = None
     """About its int8 copy, if one was asked for."""
-
-
-class Chips:
-    """Some chips of a project as a source of pictures."""
-
-    def __init__(self, project: Project, ids: Sequence[str]) -> None:
-        self.ids = ids
-        self._chips = project.chips
-
-    def pictures(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """These chips' pictures as received."""
-        return self._chips.pictures(ids)
 
 
 def train(
@@ -149,13 +126,13 @@ def train(
     chips = list(project.chips.all())
     known = classes or {chip.id: chip.folder for chip in chips if chip.folder is not None}
     seen, asked, by = _hold_out(chips, options)
-    _check_enough(asked, options)
     size = options.size or _size_for(chips)
-    source, start = Chips(project, seen), _start(project, options, size)
+    source, start = ChipSource(project, seen), _start(project, options, size)
     trunk, features = start.trunk, feature_count(start.trunk, size)
+    _check_possible(options, asked, features)
     recipe = _recipe(options, size, len(seen), threads=project.threads)
     folder = project.cache / "training" / _key(options, size, seen)
-    neighbours = Neighbours(Chips(project, asked), trunk, size, seed=options.seed) if previews or watch else None
+    neighbours = Neighbours(ChipSource(project, asked), trunk, size, seed=options.seed) if previews or watch else None
     shown = Preview(neighbours, previews) if neighbours and previews else None
 
     def tell(now: Progress) -> None:
@@ -191,6 +168,8 @@ def train(
         is_better=False,
         verdict="",
     )
+    if not trained.is_first:
+        return report
     if trained.best.step == 0:
         report = replace(report, verdict=_nothing_gained(report, start.words))
     else:
@@ -203,8 +182,13 @@ def train(
     return report
 
 
-def _check_enough(asked: Sequence[str], options: Options) -> None:
-    """Whether what is asked for can be measured. Raises BadInput."""
+def _check_possible(options: Options, asked: Sequence[str], features: int) -> None:
+    """Whether what is asked for can be made and measured afterwards. Raises BadInput."""
+    if not 1 <= options.dim <= features:
+        raise BadInput(
+            f"the trunk gives {features} features, which cannot become {options.dim} dimensions",
+            hint=f"use --dim {min(128, features)}",
+        )
     if options.int8 and len(asked) < FEWEST:
         raise BadInput(
             f"{len(asked)} held-out chips are too few to measure int8 on: it takes {FEWEST}",
@@ -248,9 +232,10 @@ def _kept(
         licence=start.licence,
         attribution=start.attribution,
     )
-    pictures = sample(Chips(project, seen), seen, size, _FIT_ON, seed=options.seed)
+    pictures = sample(ChipSource(project, seen), seen, size, _FIT_ON, seed=options.seed)
     made = export(trained.trunk, pictures, card)
-    comparisons, count = compare(project, OnnxEncoder(made.weights, made.card), asked, seen, known, seed=options.seed)
+    ours = OnnxEncoder(made.weights, made.card)
+    comparisons, count = compare(project, ours, asked, seen, known, start=start.entry, seed=options.seed)
     is_better, verdict = judge(comparisons, count, collapsed=report.collapsed)
     measured = {f"held-out {found.on} %": round(100 * found.new, 2) for found in comparisons}
     entry = project.encoders.keep(made.weights, replace(made.card, metrics={**made.card.metrics, **measured}))
@@ -262,34 +247,7 @@ def _kept(
         comparisons=comparisons,
         is_better=is_better,
         verdict=verdict,
-        int8=make_int8(project, entry, pictures, asked) if options.int8 else None,
-    )
-
-
-def int8(project: Project, name: str, *, seed: int = 0) -> Int8Report:
-    """Make an int8 copy of an encoder from some chips of the project, and keep it if others say that it is as good."""
-    entry = project.encoders.find(name)
-    ids = sorted(chip.id for chip in project.chips.all())
-    order = [ids[place] for place in np.random.default_rng(seed).permutation(len(ids))]
-    few = min(_RANGES_FROM, len(ids) // 2)
-    pictures = sample(Chips(project, order), order[:few], entry.card.input_size, few, seed=seed)
-    return make_int8(project, entry, pictures, order[few : few + MOST_ASKED])
-
-
-def make_int8(project: Project, entry: EncoderEntry, pictures: NDArray[np.uint8], asked: Sequence[str]) -> Int8Report:
-    """The same, its ranges set by these pictures (n, s, s, 3), and measured on these chips."""
-    weights, card = to_int8(project.encoders.weights(entry), entry.card, pictures[:_RANGES_FROM])
-    held_out = sample(Chips(project, asked), asked, card.input_size, len(asked), seed=0)
-    found = agreement(OnnxEncoder(weights, card), project.encoders.load(entry), held_out)
-    figures = {"mean cosine to float32": round(found.cosine, 4), "nearest shared with float32 %": 100 * found.shared}
-    kept = project.encoders.keep(weights, replace(card, metrics=figures)) if found.is_kept else None
-    return Int8Report(
-        encoder=kept.id if kept else None,
-        name=kept.card.name if kept else card.name,
-        agreement=found,
-        verdict=f"int8 {'is as good: kept' if kept else 'loses quality: not kept'} (on {found.pictures:,} other chips: "
-        f"mean cosine {found.cosine:.4f}, at least {LEAST_COSINE}; {found.shared:.0%} of the nearest are the same, at "
-        f"least {LEAST_SHARED:.0%}; {found.speed:.1f} times as fast here)",
+        int8=try_int8(project, entry, pictures, asked) if options.int8 else None,
     )
 
 
@@ -299,6 +257,7 @@ class _Start:
 
     trunk: Any  # a torch module; torch is imported in learn only
     words: str
+    entry: EncoderEntry | None = None
     licence: str = "unknown"
     attribution: str = ""
 
@@ -321,6 +280,7 @@ def _start(project: Project, options: Options, size: int) -> _Start:
     return _Start(
         trunk=packaged_trunk(project.encoders.weights(entry)),
         words=f"{entry.card.name} ({entry.id})",
+        entry=entry,
         licence=entry.card.licence,
         attribution=entry.card.attribution,
     )
@@ -352,26 +312,26 @@ def _hold_out(chips: Sequence[Chip], options: Options) -> tuple[list[str], list[
     by: By = options.hold_out or ("place" if all(chip.box is not None for chip in chips) else "random")
     rows, shares = [(chip, "") for chip in chips], {"train": 0.9, "test": 0.1}
     try:
-        sides = split(rows, shares, by=by, seed=options.seed)
+        sides = split(rows, shares, by=by)
     except BadInput:
         if options.hold_out or by != "place":
             raise
-        sides, by = _apart(rows, shares, options.seed)
+        sides, by = _apart(rows, shares)
     asked = [chip for chip, side in sides.items() if side == "test"]
-    order = np.random.default_rng(options.seed).permutation(len(asked))[:MOST_ASKED]
+    order = np.random.default_rng(0).permutation(len(asked))[:MOST_ASKED]
     return sorted(chip for chip, side in sides.items() if side == "train"), [asked[place] for place in order], by
 
 
-def _apart(rows: list[tuple[Chip, str]], shares: Mapping[str, float], seed: int) -> tuple[dict[str, str], By]:
+def _apart(rows: list[tuple[Chip, str]], shares: Mapping[str, float]) -> tuple[dict[str, str], By]:
     """Where chips touch all over: by place without those at the borders, else at random."""
     try:
-        sides = split(rows, shares, by="place", seed=seed, between="leave out")
+        sides = split(rows, shares, by="place", between="leave out")
         if len(sides) >= 0.7 * len(rows):
             return sides, "place"
     except BadInput:
         log.debug("the chips cannot be parted by place")
     log.warning("the chips lie too close together to be parted by place: neighbours may be on both sides")
-    return split(rows, shares, by="random", seed=seed), "random"
+    return split(rows, shares, by="random"), "random"
 
 
 def _key(options: Options, size: int, ids: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from earthcurator.encoders import Encoder, EncoderEntry, packaged_for
-from earthcurator.errors import Conflict
 from earthcurator.learn.compare import Hits, Standing, readable, stand
 from earthcurator.learn.evaluate import Labels, encode_classes
 from earthcurator.learn.metrics import Estimate, difference
@@ -47,17 +46,25 @@ class Comparison:
 
 
 def compare(
-    project: Project, new: Encoder, asked: Sequence[str], seen: Sequence[str], known: Mapping[str, str], *, seed: int
+    project: Project,
+    new: Encoder,
+    asked: Sequence[str],
+    seen: Sequence[str],
+    known: Mapping[str, str],
+    *,
+    start: EncoderEntry | None,
+    seed: int,
 ) -> tuple[tuple[Comparison, ...], int]:
-    """Against the packaged encoder for its size and the project's default; also how many chips were asked about.
+    """Against the packaged encoder for its size, the project's default and its own start; also on how many chips.
 
-    `asked` are chips that training never saw. With classes, chip -> class, those of `seen` are the gallery.
+    `asked` are chips that training never saw; where they cannot be read there are no comparisons. With classes,
+    chip -> class, those of `seen` are the gallery.
     """
     rng = np.random.default_rng(seed)
     pictures = project.chips.pictures(asked)
     questions = readable(pictures, new)
     if len(questions) < 2:
-        raise Conflict("no held-out chip can be read", hint="check the project's pictures: curator doctor")
+        return (), len(questions)
     gallery = _gallery(project, new, [chip for chip in seen if chip in known], rng)
     named = [chip for chip in questions if chip in known]
     classes: tuple[Labels, Labels] | None = None
@@ -70,7 +77,7 @@ def compare(
         return stand(encoder, [pictures[chip] for chip in questions], list(gallery.values()), classes, seed=seed)
 
     ours, found = standing(new), []
-    for entry in _others(project, new):
+    for entry in _others(project, new, start):
         theirs = standing(project.encoders.load(entry))
         for on, first, second in _pairs(ours, theirs):
             shares = float(first.mean()), float(second.mean())
@@ -84,6 +91,8 @@ def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> 
 
     Classes decide where there are any: views favour whoever was trained on views.
     """
+    if not comparisons:
+        return False, f"not known: {asked} of the held-out chips can be read, too few to compare it with others on"
     with_classes = [found for found in comparisons if found.on != "view retrieval"]
     deciding = with_classes or comparisons
     others = {found.other for found in deciding}
@@ -114,10 +123,10 @@ def _gallery(project: Project, new: Encoder, labelled: Sequence[str], rng: np.ra
     return {chip: pictures[chip] for chip in readable(pictures, new)}
 
 
-def _others(project: Project, new: Encoder) -> list[EncoderEntry]:
+def _others(project: Project, new: Encoder, start: EncoderEntry | None) -> list[EncoderEntry]:
     packaged = project.encoders.find(packaged_for(new.card.input_size))
     default = project.encoders.find(project.default_encoder) if project.default_encoder else packaged
-    others = {packaged.id: packaged, default.id: default}.values()
+    others = {entry.id: entry for entry in (packaged, default, start or packaged)}.values()
     return [entry for entry in others if entry.id != new.id and not entry.card.vectors_only]
 
 

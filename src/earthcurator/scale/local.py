@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 
 from earthcurator.errors import CuratorError, StorageFailed
 from earthcurator.imagery import Progress
-from earthcurator.scale.work import Ran, run_at, shared, silent
+from earthcurator.scale.work import Ran, run_at, silent
 from earthcurator.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -42,16 +42,21 @@ def run_here(
     *,
     workers: int,
     settings: Settings,
+    at_once: int = 1,
     progress: Progress = silent,
 ) -> Ran:
-    """Do these shards of the plan of a project, in `workers` processes."""
+    """Do these shards of the plan of a project, in `workers` processes.
+
+    `at_once`: how many programs such as this one run at the same time, and share what a source of imagery may be asked.
+    """
     ran, deaths = Ran(), Counter[int]()
     waiting, working = deque(indices), dict[Connection, _Worker]()
-    workers = min(workers, len(indices))
+    workers = max(1, min(workers, len(indices)))
+    mine = settings.model_copy(update={"threads": max(1, settings.threads // workers)})
 
     def hire() -> None:
         ours, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=_work, args=(theirs, location, shared(settings, workers), plan), daemon=True)
+        process = _SPAWN.Process(target=_work, args=(theirs, location, mine, plan, workers * at_once), daemon=True)
         process.start()
         theirs.close()  # so that its death is the end of our side
         index = waiting.popleft()
@@ -60,7 +65,7 @@ def run_here(
             ours.send(index)
 
     try:
-        for _ in range(workers):
+        while waiting and len(working) < workers:
             hire()
         while working:
             progress(ran.ended, len(indices))
@@ -97,14 +102,14 @@ def _dismiss(pipe: Connection, worker: _Worker) -> None:
     worker.process.close()
 
 
-def _work(pipe: Connection, location: str, settings: Settings, plan: str) -> None:
+def _work(pipe: Connection, location: str, settings: Settings, plan: str, at_once: int) -> None:
     """A worker: shard numbers come in, and what became of each goes out, until nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever hired us, who ends us then
     while True:
         try:
             index = pipe.recv()
             try:
-                outcome: str | CuratorError = run_at(location, settings, plan, index)
+                outcome: str | CuratorError = run_at(location, settings, plan, index, at_once)
             except CuratorError as error:
                 outcome = error
             pipe.send(outcome)

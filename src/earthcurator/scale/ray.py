@@ -12,7 +12,7 @@ from typing import Any
 
 from earthcurator.errors import Conflict, CuratorError, SourceUnreachable, StorageFailed
 from earthcurator.imagery import Progress
-from earthcurator.scale.work import Ran, run_at, shared, silent
+from earthcurator.scale.work import Ran, run_at, silent
 from earthcurator.settings import Settings
 
 _RETRIES = 5
@@ -43,11 +43,12 @@ def run_on_ray(
             f"there is no Ray cluster at {address or 'this machine'}: {error}", hint="see: ray status"
         ) from error
     try:
-        # One CPU stays free: Ray and whoever reads progress need some, and a full cluster cannot even be asked.
-        at_once = max(1, int(ray.cluster_resources().get("CPU", 1)) - 1)
-        mine = shared(settings, at_once).model_copy(update={"threads": 1})
+        at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        mine = settings.model_copy(update={"threads": 1})
         task = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=_RETRIES)(run_at)
-        return _hand_out(ray, lambda index: task.remote(location, mine, plan, index), indices, at_once, progress)
+        return _hand_out(
+            ray, lambda index: task.remote(location, mine, plan, index, at_once), indices, at_once, progress
+        )
     finally:
         ray.shutdown()
 

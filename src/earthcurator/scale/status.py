@@ -70,6 +70,12 @@ def missing(project: Project, plan: str, among: Collection[int] | None = None) -
     return [index for index in (range(work.shards) if among is None else among) if index not in done]
 
 
+def tasks_of_array(project: Project, plan: str, tasks: int | None) -> int:
+    """How many tasks may run at once: as many as the engine or else `tasks` says there are, or one for each shard."""
+    shards = read_plan(project.shards.plan(plan)).shards
+    return min(shards, project.settings.task_count or tasks or shards)
+
+
 def shards_of_task(project: Project, plan: str, task: int, tasks: int | None) -> list[int]:
     """What one task of an array does: the shard of its own number, or of `tasks` tasks every so many-th."""
     work = read_plan(project.shards.plan(plan))

@@ -21,6 +21,7 @@ import earthcurator
 from earthcurator.encoders import embed
 from earthcurator.errors import Conflict, CuratorError, SourceUnreachable
 from earthcurator.gibs.plan import Plan as GridPlan
+from earthcurator.gibs.politeness import Policy
 from earthcurator.imagery import Imagery
 from earthcurator.models import Arrival, Quarantined, Skipped
 from earthcurator.project import Project
@@ -91,8 +92,11 @@ def silent(done: int, total: int | None) -> None:
     """The progress of someone who does not look."""
 
 
-def run_shard(project: Project, plan: str, index: int) -> Outcome:
-    """Do one shard of a plan, unless it is done. A picture that cannot be used is an error in its record."""
+def run_shard(project: Project, plan: str, index: int, *, at_once: int = 1) -> Outcome:
+    """Do one shard of a plan, unless it is done. A picture that cannot be used is an error in its record.
+
+    `at_once`: how many workers run at the same time, this one among them; they share what a source may be asked.
+    """
     book = project.shards
     work = read_plan(book.plan(plan))
     check_index(work, index)
@@ -103,7 +107,7 @@ def run_shard(project: Project, plan: str, index: int) -> Outcome:
         case EmbedPlan():
             made = _embed(project, work, index)
         case DownloadPlan():
-            made = _download(project, work, index)
+            made = _download(project, work, index, at_once)
         case IndexPlan():
             project.embeddings(project.encoders.find(work.encoder)).index.maintain()
             made = _Made()
@@ -126,19 +130,20 @@ def run_shard(project: Project, plan: str, index: int) -> Outcome:
     return "there"
 
 
-def run_at(location: str, settings: Settings, plan: str, index: int) -> Outcome:
+def run_at(location: str, settings: Settings, plan: str, index: int, at_once: int = 1) -> Outcome:
     """The same by the address of the project, for workers that do many shards one after the other."""
-    return run_shard(_opened(location, settings), plan, index)
+    return run_shard(_opened(location, settings), plan, index, at_once=at_once)
 
 
-def shared(settings: Settings, workers: int) -> Settings:
-    """Settings for one of so many workers that run at once: threads, and what is asked of an imagery source."""
-    return settings.model_copy(
-        update={
-            "threads": max(1, settings.threads // workers),
-            "connections": max(1, settings.connections // workers),
-            "megabits_per_second": settings.megabits_per_second / workers,
-        }
+def polite(settings: Settings, at_once: int) -> Policy:
+    """What one of so many workers may ask of an imagery source, so that all together ask for what one alone would."""
+    whole = Policy()
+    connections = max(1, settings.connections // at_once)
+    return Policy(
+        connections=connections,
+        fewest=min(connections, max(1, whole.fewest // at_once)),
+        most=max(connections, whole.most // at_once),
+        megabits_per_second=settings.megabits_per_second / at_once,
     )
 
 
@@ -175,12 +180,12 @@ def _embed(project: Project, plan: EmbedPlan, index: int) -> _Made:
 # -- imagery -------------------------------------------------------------------------------------------------------
 
 
-def _download(project: Project, plan: DownloadPlan, index: int) -> _Made:
+def _download(project: Project, plan: DownloadPlan, index: int, at_once: int) -> _Made:
     made = _Made(project.chips.staging)
     arrivals: list[Arrival] = []
     part = _part_of(_grid_plan(write_plan(plan), project.settings), plan, index)
     with (
-        Imagery(plan.source, settings=project.settings) as imagery,
+        Imagery(plan.source, settings=project.settings, policy=polite(project.settings, at_once)) as imagery,
         closing(imagery.wmts.arrivals_of(part)) as items,
     ):
         for item in items:

@@ -24,7 +24,7 @@ _LOOKING = (
 )
 _DOING = (
     r"search(/upload|/worldview)?|examples(/worldview)?|worldview/read|chips/(query|ids)"
-    rf"|{_TASK}/(labels|chips|leases(/heartbeat|/release)?)"
+    rf"|{_TASK}/(labels|chips|mine/query|leases(/heartbeat|/release)?)"
 )
 _MAY = {method: re.compile(rf"/api/v1/({_LOOKING})") for method in ("GET", "HEAD")}
 _MAY["POST"] = re.compile(rf"/api/v1/({_DOING})")

@@ -85,6 +85,18 @@ class Mine(BaseModel):
     labels: list[Label]
 
 
+class AskedChips(Asked):
+    """The chips that I want to know it of."""
+
+    chips: list[ChipId] = Field(max_length=1000)
+
+
+class Opinions(BaseModel):
+    """What I think of chips, one label of each at most: of several the last, of undone and skipped ones none."""
+
+    labels: list[Label]
+
+
 @router.post("/tasks/{task}/labels")
 def put_labels(
     task: TaskId, asked: Events, who: Annotator, project: Here, trainer: Training, counted: Counted
@@ -116,6 +128,13 @@ def list_mine(task: TaskId, who: Annotator, project: Here, limit: Annotated[int,
     """What I can undo: my last decisions, newest first, without those that I undid."""
     mine = project.tasks.mine(project.tasks.store.get(task), who.id, limit)
     return Mine(labels=list(mine))
+
+
+@router.post("/tasks/{task}/mine/query")
+def query_mine(task: TaskId, asked: AskedChips, who: Annotator, project: Here) -> Opinions:
+    """What I think of these chips, in the order asked, however long ago I said it."""
+    found = project.tasks.opinions(project.tasks.store.get(task), who.id, asked.chips)
+    return Opinions(labels=list(found))
 
 
 def _put(item: Any, task: str, who: Person, project: Project) -> Outcome:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -113,10 +115,20 @@ def _run_workers(
 
 def _worker_app(location: str, settings: Settings, serving: Serving, proxies: Sequence[str], counted: Path) -> ASGIApp:
     """The app of one process among several. The process opens the project for itself, and ends with it."""
+    threading.Thread(target=_end_with_supervisor, name="supervisor", daemon=True).start()
     project = open_project(location, settings=settings)
     project.records.serve()
     app = create_app(project, serving, runner=Runner(project), counted=Metrics(counted))
     return _behind(app, settings, proxies)
+
+
+def _end_with_supervisor() -> None:
+    """When the process that started this one is gone, kill -9 included, stop as if it had said so."""
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None  # or this is no process among several
+    supervisor.join()
+    log.warning("the process that started this one is gone: stopping")
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _behind(app: FastAPI, settings: Settings, proxies: Sequence[str]) -> ASGIApp:

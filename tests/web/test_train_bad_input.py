@@ -1,0 +1,104 @@
+"""Training jobs on pictures and labels that teach nothing: a sentence each, never a mistake of the server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import earthcurator as ec
+from earthcurator.jobs import Runner
+from earthcurator.models import Label
+from tests.cli.test_train_bad_input import _arrival, broken, plain, scenes
+from tests.learn.conftest import _one_thread
+
+__all__ = ["_one_thread"]  # for every test here
+
+SHORT = {"init": "random", "trunk": "resnet18-narrow", "size": 32, "batch": 16, "minutes": 0.01}
+SECONDS = 240.0
+"""Machines that test are busy."""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[ec.Project]:
+    """An empty project, with somebody who does its jobs."""
+    with ec.create(tmp_path / "project") as made, Runner(made, told_seconds=0.05, poll_seconds=0.02):
+        yield made
+
+
+def fill(project: ec.Project, pictures: Sequence[bytes]) -> list[str]:
+    """Put these pictures into the project, readable or not; gives the chips' ids."""
+    found = [_arrival(number, content) for number, content in enumerate(pictures)]
+    project.chips.add(found)
+    return [arrival.chip.id for arrival in found]
+
+
+def failure(client: httpx.Client, kind: str, **parameters: Any) -> str:
+    """What is said of a job that is to fail."""
+    asked = client.post("/jobs", json={"kind": kind, "parameters": parameters})
+    assert asked.status_code == 202, asked.text
+    deadline = time.monotonic() + SECONDS
+    while (job := client.get(f"/jobs/{asked.json()['id']}").json())["state"] in ("waiting", "running"):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.05)
+    assert job["state"] == "failed", job
+    assert job["hint"]
+    return str(job["error"])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "words"),
+    [
+        ([], "0 pictures are too few"),
+        (scenes(1), "1 picture is too few"),
+        (scenes(10), "10 pictures are too few"),
+        (plain(60, differ=False), "identical"),
+        (broken(scenes(60), 1), "can be read"),
+    ],
+    ids=["none", "one", "ten", "identical", "unreadable"],
+)
+def test_pictures_that_teach_nothing_are_a_sentence(
+    project: ec.Project, client: httpx.Client, pictures: list[bytes], words: str
+) -> None:
+    fill(project, pictures)
+    assert words in failure(client, "train", **SHORT)
+    assert all(entry["card"]["name"].startswith("lite0") for entry in client.get("/encoders").json()["encoders"])
+
+
+def label(project: ec.Project, answers: dict[str, str]) -> str:
+    task = project.tasks.create(f"Is it dots, by {len(answers)} labels?", ("dots", "stripes"))
+    for chip, value in answers.items():
+        said = Label(
+            id=f"{task.id}-{chip}", task=task.id, chip=chip, annotator="me", decision="label", value=(value,),
+            time=datetime.now(UTC),
+        )  # fmt: skip
+        project.tasks.store.put(said)
+    return task.id
+
+
+def test_classes_that_cannot_be_learned_are_a_sentence(project: ec.Project, client: httpx.Client) -> None:
+    chips = fill(project, scenes(24))
+    none, same = label(project, {}), label(project, dict.fromkeys(chips[1:], "dots"))
+    one = label(project, {chip: "dots" if number else "stripes" for number, chip in enumerate(chips)})
+    for task, words in ((none, "no chip"), (same, "one class teaches nothing"), (one, "stripes has 1 label,")):
+        assert words in failure(client, "finetune", task=task)
+
+
+@pytest.mark.parametrize("how", ["linear", "full"])
+@pytest.mark.parametrize(
+    ("pictures", "words"),
+    [(plain(24, differ=False), ("look the same", "identical")), (broken(scenes(24), 1), ("can be read",))],
+    ids=["identical", "unreadable"],
+)
+def test_labels_on_pictures_that_show_nothing_are_a_sentence(
+    project: ec.Project, client: httpx.Client, pictures: list[bytes], words: tuple[str, ...], how: str
+) -> None:
+    chips = fill(project, pictures)
+    task = label(project, {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)})
+    said = failure(client, "finetune", task=task, how=how)
+    assert any(each in said for each in words), said
