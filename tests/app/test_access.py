@@ -52,6 +52,8 @@ STILL = """
   wait();
 })
 """
+# Colours take a moment from dark to light, and are those of neither meanwhile.
+UNCHANGING = "() => !document.getAnimations().some((each) => each instanceof CSSTransition)"
 WIDER = "() => document.documentElement.scrollWidth > window.innerWidth"
 WHOLE, ZOOMED, PHONE = (1280, 800), (640, 400), (320, 568)
 """Windows: of 1280 pixels zoomed to 200 %, there are 640 of CSS."""
@@ -136,6 +138,7 @@ def seen_by_axe(page: Page) -> list[str]:
         page.emulate_media(color_scheme=colours)
         expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", colours)
         page.evaluate(STILL, 100)
+        page.wait_for_function(UNCHANGING)
         wrong += [f"{fault}, in {colours}" for fault in page.evaluate(FAULTS)]
     return wrong
 
