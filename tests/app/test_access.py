@@ -53,7 +53,9 @@ STILL = """
 })
 """
 # Colours take a moment from dark to light, and are those of neither meanwhile.
-UNCHANGING = "() => !document.getAnimations().some((each) => each instanceof CSSTransition)"
+UNCHANGING = """
+() => !document.getAnimations().some((each) => each instanceof CSSTransition && each.playState === "running")
+"""
 WIDER = "() => document.documentElement.scrollWidth > window.innerWidth"
 WHOLE, ZOOMED, PHONE = (1280, 800), (640, 400), (320, 568)
 """Windows: of 1280 pixels zoomed to 200 %, there are 640 of CSS."""
