@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 import earthcurator
 from earthcurator.jobs import Runner
@@ -95,10 +95,8 @@ def create_app(
     app.state.maps = explore.Maps()
     app.state.runner = runner
     errors.install(app)
-    api = APIRouter(prefix="/api/v1")
-    for part in PARTS:
-        api.include_router(part)
-    app.include_router(api)
+    for part in PARTS:  # one by one: FastAPI builds the routes of routers in routers twice
+        app.include_router(part, prefix="/api/v1")
     app.include_router(health.router)
     app.include_router(metrics.router)
 
