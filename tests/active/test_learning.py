@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from earthcurator.active import fit, learning
-from earthcurator.active.learning import learning_curve
+from earthcurator.active.learning import learning_curve, unseen_scores
 
 Floats = NDArray[np.float32]
 
@@ -70,3 +70,22 @@ def test_sizes_at_which_only_one_side_had_answers_are_left_out() -> None:
 def test_many_answers_are_judged_and_no_more_learnt_from_than_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "MOST", 40)
     assert [point.answers for point in learning_curve(*chips(400)).points] == [10, 20, 40]
+
+
+def test_wrong_answers_are_contradicted_by_models_that_have_not_seen_them() -> None:
+    vectors, truth = chips(200, dim=64)
+    wrong = np.random.default_rng(1).choice(200, 20, replace=False)
+    said = truth.copy()
+    said[wrong] = ~said[wrong]
+
+    def contradicted(scores: Floats) -> int:
+        return int((np.where(said, -scores, scores)[wrong] >= 1).sum())
+
+    assert contradicted(unseen_scores(vectors, said)) >= 15
+    assert contradicted(fit(vectors[said], vectors[~said]).scores(vectors)) <= 3  # it has learnt them
+
+
+def test_too_few_answers_contradict_nobody() -> None:
+    vectors, truth = chips(19)
+    assert not unseen_scores(vectors, truth).any()
+    assert not unseen_scores(vectors, np.ones(19, bool)).any()

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import numpy as np
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -310,6 +311,28 @@ def test_learning_curve_is_drawn_from_twenty_answers_on(
     assert [point["answers"] for point in drawn["points"]] == [10, 20]
     assert all(0 <= point["low"] <= point["value"] <= point["high"] <= 1 for point in drawn["points"])
     assert get(annotator, f"{task}/learning-curve") == drawn
+
+
+def test_mistakes_are_suspected_until_somebody_has_the_last_word(
+    server: Server, client: httpx.Client, task: str, annotator: httpx.Client
+) -> None:
+    vectors = server.project.embeddings(server.project.encoder()).index.open()
+    rows = vectors.vectors(slice(None))
+    along = rows @ np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)[2][0]
+    order = vectors.ids(np.argsort(along))
+    answers = dict.fromkeys(order[:15], "no") | dict.fromkeys(order[-15:], "yes")
+    put(client, task, answers)
+    before = {one["chip"]["id"] for one in get(client, f"{task}/suspects")["chips"]}
+    assert not before & {order[0], order[-1]}
+    put(client, task, {order[0]: "yes", order[-1]: "no"})
+    found = get(client, f"{task}/suspects")
+    scores = {one["chip"]["id"]: one["score"] for one in found["chips"]}
+    assert scores[order[0]] < -1 and scores[order[-1]] > 1  # noqa: PT018 - both are one finding
+    assert [label["value"] for one in found["chips"][:1] for label in one["answers"].values()] in ([["yes"]], [["no"]])
+    word = {"id": uuid4().hex, "chip": order[0], "value": ["no"]}
+    assert client.post(f"{task}/adjudications", json=word).status_code == 200
+    assert order[0] not in {one["chip"]["id"] for one in get(client, f"{task}/suspects")["chips"]}
+    assert annotator.get(f"{task}/suspects").status_code == 403
 
 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 12_345])

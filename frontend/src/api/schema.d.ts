@@ -846,6 +846,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{task}/suspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Suspects
+         * @description Chips whose labels the model contradicts, and of which nobody had the last word. Takes seconds at most.
+         */
+        get: operations["list_suspects_api_v1_tasks__task__suspects_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{task}/audits": {
         parameters: {
             query?: never;
@@ -4245,6 +4265,37 @@ export interface components {
             suggestions: components["schemas"]["Suggestion"][];
         };
         /**
+         * SuspectedChip
+         * @description A chip that people and the model put on different sides.
+         */
+        SuspectedChip: {
+            chip: components["schemas"]["Chip"];
+            /**
+             * Score
+             * @description Logit by a model that has not seen what was said of this chip; above 0 the model says yes.
+             */
+            score: number;
+            /**
+             * Answers
+             * @description Annotator → their opinion.
+             */
+            answers: {
+                [key: string]: components["schemas"]["Label"];
+            };
+        };
+        /**
+         * SuspectedChips
+         * @description The clearest contradictions first.
+         */
+        SuspectedChips: {
+            /** Wanted */
+            wanted: string;
+            /** Chips */
+            chips: components["schemas"]["SuspectedChip"][];
+            /** Total */
+            total: number;
+        };
+        /**
          * Taken
          * @description How many labels were new.
          */
@@ -6581,6 +6632,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LearningCurve"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    list_suspects_api_v1_tasks__task__suspects_get: {
+        parameters: {
+            query?: {
+                /** @description A class of the task; by default the first. */
+                class?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuspectedChips"];
                 };
             };
             /** @description Client Error */

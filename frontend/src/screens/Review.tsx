@@ -11,7 +11,6 @@ import { many } from "../app/words";
 import { type Case, Cases } from "../label/Cases";
 import { isYesNo } from "../label/hotkeys";
 import { NoTask } from "../label/NoTask";
-import { findSuspects } from "../label/suspects";
 import type { Task } from "../label/types";
 
 export default function Review() {
@@ -90,20 +89,21 @@ function Suspects({ task }: { task: Task }) {
   const [wanted, setWanted] = useState(task.classes[0] ?? "");
   const found = useQuery({
     queryKey: ["suspects", task.id, wanted],
-    queryFn: () => findSuspects(task, wanted),
+    queryFn: () =>
+      get(api.GET("/api/v1/tasks/{task}/suspects", { params: { path: { task: task.id }, query: { class: wanted } } })),
     retry: false,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: 0,
   });
-  const facts = useFacts(found.data?.map(({ chip }) => chip) ?? []);
-  const cases = found.data?.map(
-    ({ chip, answers, likely }): Case => ({
-      chip,
-      facts: facts[chip] ?? null,
-      answers,
-      because: likely
-        ? `The model thinks it is ${wanted}; people say it is not.`
-        : `People say it is ${wanted}; the model thinks it is not.`,
+  const cases = found.data?.chips.map(
+    ({ chip, answers, score }): Case => ({
+      chip: chip.id,
+      facts: chip,
+      answers: Object.values(answers),
+      because:
+        score > 0
+          ? `The model thinks it is ${wanted}; people say it is not.`
+          : `People say it is ${wanted}; the model thinks it is not.`,
     }),
   );
   return (
@@ -119,21 +119,11 @@ function Suspects({ task }: { task: Task }) {
         />
       )}
       <Found key={wanted} error={found.error} cases={cases} task={task} again={() => found.refetch()}>
-        The model contradicts no label clearly. It learns from the same labels, so that this list finds slips, not views
-        that all share.
+        The model contradicts no label clearly. Each picture is judged by a model that has not seen its answer, but
+        others like it: this finds slips, not views that all share. It takes 20 answers, 5 or more on each side.
       </Found>
     </Stack>
   );
-}
-
-function useFacts(ids: string[]) {
-  const { data } = useQuery({
-    queryKey: ["chips", "facts", ids],
-    queryFn: () => get(api.POST("/api/v1/chips/query", { body: { ids: ids.slice(0, 1000) } })),
-    enabled: ids.length > 0,
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-  return Object.fromEntries(data?.chips.map((chip) => [chip.id, chip]) ?? []);
 }
 
 interface FoundProps {

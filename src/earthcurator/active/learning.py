@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from earthcurator.active.classifier import Linear, Vectors, fit
+from earthcurator.active.classifier import Floats, Linear, Vectors, fit
 
 FOLDS = 5
 FIRST = 10
@@ -69,6 +69,23 @@ def learning_curve(vectors: Vectors, truth: NDArray[np.bool_], *, seed: int = 0)
     rng = np.random.default_rng(seed)
     whole = sorted((size, told) for size, told in hits.items() if told[2] == FOLDS)
     return LearningCurve(points=tuple(_point(size, told[0] / yes, told[1] / no, yes, no, rng) for size, told in whole))
+
+
+def unseen_scores(vectors: Vectors, truth: NDArray[np.bool_]) -> Floats:
+    """The logit of each chip by a model that learnt from the answers to others only, `(n,)`.
+
+    What a model has learnt from, it repeats: in-sample it contradicts few wrong answers, these scores most of them
+    (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068). All 0 where there are too few answers for that.
+    """
+    scores = np.zeros(len(truth), np.float32)
+    if len(truth) < FEWEST or min(truth.sum(), (~truth).sum()) < FOLDS:
+        return scores
+    folds = _folds(truth)
+    for fold in range(FOLDS):
+        others = np.flatnonzero(folds != fold)[-MOST:]
+        model = fit(vectors[others[truth[others]]], vectors[others[~truth[others]]])
+        scores[folds == fold] = model.scores(vectors[folds == fold])
+    return scores
 
 
 def _folds(truth: NDArray[np.bool_]) -> NDArray[np.int64]:

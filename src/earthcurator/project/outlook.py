@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from earthcurator.active.audit import AuditPlan, AuditResult, Price, audit_bound, audit_price, plan_audit
-from earthcurator.active.learning import LearningCurve, learning_curve
+from earthcurator.active.learning import LearningCurve, learning_curve, unseen_scores
 from earthcurator.active.stopping import AIM, Advice, Finds, Left, advice, finds, left
 from earthcurator.errors import BadInput, Conflict
 from earthcurator.labels.fold import NOTHING_SAID, ChipState
@@ -23,6 +24,8 @@ from earthcurator.store.sql import Rounds, Tasks
 
 FIRST = 1e9
 """Priority of the chips of a check: before everything else."""
+SURE = 1.0
+"""Logits nearer to 0 than this contradict nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,17 @@ class Outlook:
     """What the newest certified check proves so far."""
     price: Price
     """What a (further) check costs that can prove 95 % recall, if everything is found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A chip that people and the model put on different sides: a mistake, or one from which much can be learnt."""
+
+    chip: str
+    score: float
+    """Logit by a model that has not seen what was said of this chip. Above 0 the model says yes and people no."""
+    answers: Mapping[str, Label]
+    """Annotator → what they said."""
 
 
 class Search:
@@ -80,6 +94,24 @@ class Search:
 
     def learning_curve(self) -> LearningCurve:
         """How well the model tells the class from the rest, by how many answers it learnt from."""
+        _, vectors, truth = self._answered()
+        return learning_curve(vectors, truth)
+
+    def suspects(self) -> list[Suspect]:
+        """Chips of whose class the model clearly says the opposite, the clearest first; not those that were decided."""
+        chips, vectors, truth = self._answered()
+        states, scores = self._learner.states(), unseen_scores(vectors, truth)
+        against = np.where(truth, -scores, scores)
+        clearest = [row for row in np.argsort(-against, kind="stable").tolist() if against[row] >= SURE]
+        heard = [(chips[row], float(scores[row]), states.get(chips[row], NOTHING_SAID)) for row in clearest]
+        return [
+            Suspect(chip=chip, score=score, answers=state.opinions)
+            for chip, score, state in heard
+            if state.opinions and state.adjudication is None
+        ]
+
+    def _answered(self) -> tuple[list[str], NDArray[np.float32], NDArray[np.bool_]]:
+        """Chips with a clear answer and a vector, the oldest answer first, their vectors `(n, d)`, and the answers."""
         with self._learner.alone():
             states = self._learner.states()
             self._learner.vectors.refresh()
@@ -88,9 +120,10 @@ class Search:
                 for chip, state in states.items()
                 if (answer := self._answer(state)) is not None
             ]
-            rows = [(row, answer) for _, chip, answer in sorted(clear) for row in self._learner.vectors.rows([chip])]
-            vectors = self._learner.vectors.all[[row for row, _ in rows]]
-        return learning_curve(vectors, np.array([answer for _, answer in rows], bool))
+            rows = self._learner.vectors.rows
+            found = [(chip, row, answer) for _, chip, answer in sorted(clear) for row in rows([chip])]
+            vectors = self._learner.vectors.all[[row for _, row, _ in found]]
+        return [chip for chip, _, _ in found], vectors, np.array([answer for _, _, answer in found], bool)
 
     def check(self, n: int, *, seed: int = 0) -> int:
         """Draw `n` random chips for a certified check and put them first in the queue; returns the check's number."""

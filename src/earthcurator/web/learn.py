@@ -18,7 +18,7 @@ from earthcurator.active.audit import AuditResult, Price
 from earthcurator.active.learning import LearningCurve
 from earthcurator.active.stopping import Advice, Left
 from earthcurator.labels.fold import NOTHING_SAID, Standing, standing
-from earthcurator.models import Chip
+from earthcurator.models import Chip, Label
 from earthcurator.project import Project
 from earthcurator.web.asked import Asked, TaskId
 from earthcurator.web.context import Annotator, Curator, Here, Viewer
@@ -215,6 +215,52 @@ async def show_learning_curve(
 ) -> LearningCurve:
     """How well the model tells a class from the rest, by how many answers it learnt from. Takes seconds at most."""
     return await lanes.reports.run(lambda: project.search_of(task, wanted).learning_curve())
+
+
+class SuspectedChip(BaseModel):
+    """A chip that people and the model put on different sides."""
+
+    chip: Chip
+    score: float = Field(
+        description="Logit by a model that has not seen what was said of this chip; above 0 the model says yes."
+    )
+    answers: dict[str, Label] = Field(description="Annotator → their opinion.")
+
+
+class SuspectedChips(BaseModel):
+    """The clearest contradictions first."""
+
+    wanted: str
+    chips: list[SuspectedChip]
+    total: int
+
+
+@router.get("/tasks/{task}/suspects")
+async def list_suspects(
+    task: TaskId,
+    project: Here,
+    _who: Curator,
+    lanes: Lanewise,
+    wanted: Wanted = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> SuspectedChips:
+    """Chips whose labels the model contradicts, and of which nobody had the last word. Takes seconds at most."""
+    return await lanes.reports.run(lambda: _suspects(project, task, wanted, limit))
+
+
+def _suspects(project: Project, task: str, wanted: str | None, limit: int) -> SuspectedChips:
+    search = project.search_of(task, wanted)
+    found = search.suspects()
+    facts = project.tasks.facts([one.chip for one in found[:limit]])
+    return SuspectedChips(
+        wanted=search.wanted,
+        chips=[
+            SuspectedChip(chip=facts[one.chip].published(), score=one.score, answers=dict(one.answers))
+            for one in found[:limit]
+            if one.chip in facts
+        ],
+        total=len(found),
+    )
 
 
 class NewAudit(Asked):
