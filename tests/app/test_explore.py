@@ -187,6 +187,7 @@ def test_examples_change_the_order_and_the_link_shows_the_same_to_others(
     grid(page).focus()
     page.keyboard.press("+")
     expect(page.get_by_text("40 most alike of 40 chips")).to_be_visible()
+    expect(page.get_by_role("gridcell").nth(4)).to_be_visible()
     before = found(page)
     assert before[0] == chips[0]
     page.get_by_role("gridcell").nth(2).hover()
