@@ -23,7 +23,7 @@ import earthcurator as ec
 from earthcurator.learn.checkpoint import NAME
 from tests.cli.conftest import Shell, failure
 from tests.conftest import picture
-from tests.encoders.tiny_models import model, tiny_onnx, with_external_weights
+from tests.encoders.tiny_models import model, tiny_onnx, varint, with_external_weights
 from tests.learn.conftest import _one_thread
 
 __all__ = ["_one_thread"]  # for every test here
@@ -181,17 +181,9 @@ def nested(depth: int) -> bytes:
     heads, size = [], 0
     for _ in range(depth):
         for field in (6, 5, 1):  # graph in an attribute in a node in a graph
-            heads.append(bytes([field << 3 | 2]) + _varint(size))
+            heads.append(bytes([field << 3 | 2]) + varint(size))
             size += len(heads[-1])
-    return b"\x08\x08\x3a" + _varint(size) + b"".join(reversed(heads))
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
+    return b"\x08\x08\x3a" + varint(size) + b"".join(reversed(heads))
 
 
 ODD_MODELS: dict[str, Callable[[], bytes]] = {

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import earthcurator as ec
-from earthcurator.models import Arrival, Chip, Label
-from earthcurator.pictures import encode_png
 from tests.cli.conftest import Shell, failure
 from tests.learn.conftest import _one_thread
-from tests.learn.scenes import ground
+from tests.learn.poor import TEACH_NOTHING, arrival, broken, label, plain, scenes
 
 __all__ = ["_one_thread"]  # for every test here
 
@@ -32,66 +26,21 @@ def fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fill:
     """Make a project of these pictures, readable or not, which commands find by themselves; gives the chips' ids."""
 
     def make(pictures: Sequence[bytes]) -> list[str]:
-        found = [_arrival(number, content) for number, content in enumerate(pictures)]
+        found = [arrival(number, content) for number, content in enumerate(pictures)]
         with ec.create(tmp_path / "project") as project:
             project.chips.add(found)
         monkeypatch.setenv("CURATOR_PROJECT", str(tmp_path / "project"))
-        return [arrival.chip.id for arrival in found]
+        return [each.chip.id for each in found]
 
     return make
 
 
-def _arrival(number: int, content: bytes) -> Arrival:
-    """A chip as it was before its bytes went bad on a disk: an import would have left a damaged picture out."""
-    name = f"{number:04d}-{hashlib.sha256(content).hexdigest()[:16]}"
-    chip = Chip(
-        id=name, media_type="image/png", width=32, height=32, sha256=hashlib.sha256(content).hexdigest(), origin=name
-    )
-    return Arrival(chip, content)
-
-
-def scenes(count: int) -> list[bytes]:
-    return list(ground(count).files.values())
-
-
-def plain(count: int, *, differ: bool) -> list[bytes]:
-    """Pictures of one grey, in which at most one pixel differs."""
-    pixels: list[NDArray[np.uint8]] = [np.full((32, 32, 3), 90, np.uint8) for _ in range(count)]
-    for number, each in enumerate(pixels if differ else []):
-        each[number % 32, number // 32] = 91
-    return [encode_png(each) for each in pixels]
-
-
-def broken(pictures: Sequence[bytes], every: int) -> list[bytes]:
-    """Some of them cut short, or something else altogether."""
-    return [
-        (content[: len(content) // 2] if number % 2 else b"<html>404</html>") if number % every == 0 else content
-        for number, content in enumerate(pictures)
-    ]
-
-
-def label(question: str, answers: dict[str, str], tmp_path: Path) -> None:
+def ask(question: str, answers: dict[str, str], tmp_path: Path) -> None:
     with ec.open(tmp_path / "project") as project:
-        task = project.tasks.create(question, ("dots", "stripes"))
-        for chip, value in answers.items():
-            said = Label(
-                id=f"{question}-{chip}", task=task.id, chip=chip, annotator="me", decision="label", value=(value,),
-                time=datetime.now(UTC),
-            )  # fmt: skip
-            project.tasks.store.put(said)
+        label(project, question, answers)
 
 
-@pytest.mark.parametrize(
-    ("pictures", "words"),
-    [
-        ([], "0 pictures are too few"),
-        (scenes(1), "1 picture is too few"),
-        (scenes(10), "10 pictures are too few"),
-        (plain(60, differ=False), "identical"),
-        (broken(scenes(60), 1), "can be read"),
-    ],
-    ids=["none", "one", "ten", "identical", "unreadable"],
-)
+@pytest.mark.parametrize(("pictures", "words"), TEACH_NOTHING)
 def test_pictures_that_teach_nothing_are_a_sentence(
     fill: Fill, shell: Shell, tmp_path: Path, pictures: list[bytes], words: str
 ) -> None:
@@ -137,9 +86,9 @@ def test_collapse_is_told_while_it_happens_and_in_the_verdict(fill: Fill, shell:
 
 def test_classes_that_cannot_be_learned_are_a_sentence(fill: Fill, shell: Shell, tmp_path: Path) -> None:
     chips = fill(scenes(24))
-    label("none", {}, tmp_path)
-    label("same", dict.fromkeys(chips, "dots"), tmp_path)
-    label("one", {chip: "dots" if number else "stripes" for number, chip in enumerate(chips)}, tmp_path)
+    ask("none", {}, tmp_path)
+    ask("same", dict.fromkeys(chips, "dots"), tmp_path)
+    ask("one", {chip: "dots" if number else "stripes" for number, chip in enumerate(chips)}, tmp_path)
     for question, words in (
         ("none", "no chip"),
         ("same", "one class teaches nothing"),
@@ -154,7 +103,7 @@ def test_classes_of_which_some_pictures_are_broken_are_learned_from_the_rest(
     fill: Fill, shell: Shell, tmp_path: Path
 ) -> None:
     chips = fill(broken(scenes(48), 8))
-    label("Is it dots?", {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)}, tmp_path)
+    ask("Is it dots?", {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)}, tmp_path)
     code, out, err = shell("finetune", "Is it dots?", "--json")
     assert code == 0, err
     assert json.loads(out)["unreadable"] == 6
@@ -169,6 +118,6 @@ def test_labels_on_pictures_that_show_nothing_are_a_sentence(
     fill: Fill, shell: Shell, tmp_path: Path, pictures: list[bytes], words: str
 ) -> None:
     chips = fill(pictures)
-    label("Is it dots?", {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)}, tmp_path)
+    ask("Is it dots?", {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)}, tmp_path)
     code, error, _ = failure(shell("finetune", "Is it dots?"))
     assert (code, words in error) == (3, True), error

@@ -106,7 +106,7 @@ def with_hidden_external_weights(data: bytes, location: str) -> bytes:
     entries = [entry.SerializeToString() for entry in tensor.external_data]
     tensor.ClearField("external_data")
     tensor.ClearField("data_location")
-    hidden = b"".join(_message(13, entry, beyond=1 << 32) for entry in entries) + _varint(14 << 3 | 1 << 32) + b"\1"
+    hidden = b"".join(_message(13, entry, beyond=1 << 32) for entry in entries) + varint(14 << 3 | 1 << 32) + b"\1"
     del made.graph.initializer[0]
     graph = made.graph.SerializeToString() + _message(5, tensor.SerializeToString() + hidden)
     made.ClearField("graph")
@@ -114,10 +114,11 @@ def with_hidden_external_weights(data: bytes, location: str) -> bytes:
 
 
 def _message(field: int, content: bytes, *, beyond: int = 0) -> bytes:
-    return _varint(field << 3 | 2 | beyond) + _varint(len(content)) + content
+    return varint(field << 3 | 2 | beyond) + varint(len(content)) + content
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number as protobuf writes it."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ import pytest
 
 import earthcurator as ec
 from earthcurator.jobs import Runner
-from earthcurator.models import Label
-from tests.cli.test_train_bad_input import _arrival, broken, plain, scenes
 from tests.learn.conftest import _one_thread
+from tests.learn.poor import TEACH_NOTHING, arrival, broken, label, plain, scenes
 
 __all__ = ["_one_thread"]  # for every test here
 
@@ -33,9 +31,9 @@ def project(tmp_path: Path) -> Iterator[ec.Project]:
 
 def fill(project: ec.Project, pictures: Sequence[bytes]) -> list[str]:
     """Put these pictures into the project, readable or not; gives the chips' ids."""
-    found = [_arrival(number, content) for number, content in enumerate(pictures)]
+    found = [arrival(number, content) for number, content in enumerate(pictures)]
     project.chips.add(found)
-    return [arrival.chip.id for arrival in found]
+    return [each.chip.id for each in found]
 
 
 def failure(client: httpx.Client, kind: str, **parameters: Any) -> str:
@@ -51,17 +49,7 @@ def failure(client: httpx.Client, kind: str, **parameters: Any) -> str:
     return str(job["error"])
 
 
-@pytest.mark.parametrize(
-    ("pictures", "words"),
-    [
-        ([], "0 pictures are too few"),
-        (scenes(1), "1 picture is too few"),
-        (scenes(10), "10 pictures are too few"),
-        (plain(60, differ=False), "identical"),
-        (broken(scenes(60), 1), "can be read"),
-    ],
-    ids=["none", "one", "ten", "identical", "unreadable"],
-)
+@pytest.mark.parametrize(("pictures", "words"), TEACH_NOTHING)
 def test_pictures_that_teach_nothing_are_a_sentence(
     project: ec.Project, client: httpx.Client, pictures: list[bytes], words: str
 ) -> None:
@@ -70,21 +58,10 @@ def test_pictures_that_teach_nothing_are_a_sentence(
     assert all(entry["card"]["name"].startswith("lite0") for entry in client.get("/encoders").json()["encoders"])
 
 
-def label(project: ec.Project, answers: dict[str, str]) -> str:
-    task = project.tasks.create(f"Is it dots, by {len(answers)} labels?", ("dots", "stripes"))
-    for chip, value in answers.items():
-        said = Label(
-            id=f"{task.id}-{chip}", task=task.id, chip=chip, annotator="me", decision="label", value=(value,),
-            time=datetime.now(UTC),
-        )  # fmt: skip
-        project.tasks.store.put(said)
-    return task.id
-
-
 def test_classes_that_cannot_be_learned_are_a_sentence(project: ec.Project, client: httpx.Client) -> None:
     chips = fill(project, scenes(24))
-    none, same = label(project, {}), label(project, dict.fromkeys(chips[1:], "dots"))
-    one = label(project, {chip: "dots" if number else "stripes" for number, chip in enumerate(chips)})
+    none, same = label(project, "none", {}), label(project, "same", dict.fromkeys(chips[1:], "dots"))
+    one = label(project, "one", {chip: "dots" if number else "stripes" for number, chip in enumerate(chips)})
     for task, words in ((none, "no chip"), (same, "one class teaches nothing"), (one, "stripes has 1 label,")):
         assert words in failure(client, "finetune", task=task)
 
@@ -99,6 +76,6 @@ def test_labels_on_pictures_that_show_nothing_are_a_sentence(
     project: ec.Project, client: httpx.Client, pictures: list[bytes], words: tuple[str, ...], how: str
 ) -> None:
     chips = fill(project, pictures)
-    task = label(project, {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)})
+    task = label(project, "half", {chip: ("dots", "stripes")[number % 2] for number, chip in enumerate(chips)})
     said = failure(client, "finetune", task=task, how=how)
     assert any(each in said for each in words), said

@@ -51,7 +51,7 @@ class LearningCurve:
 def learning_curve(vectors: Vectors, truth: NDArray[np.bool_], *, seed: int = 0) -> LearningCurve:
     """The curve of the answers `truth`, `(n,)`, to chips with these `vectors`, `(n, d)`, the oldest first."""
     yes, no = int(truth.sum()), int((~truth).sum())
-    if len(truth) < FEWEST or min(yes, no) < FOLDS:
+    if _are_too_few(truth):
         return LearningCurve(
             points=(),
             reason=f"There are {yes:,} yes and {no:,} no so far. The curve takes {FEWEST} answers, "
@@ -78,14 +78,23 @@ def unseen_scores(vectors: Vectors, truth: NDArray[np.bool_]) -> Floats:
     (Northcutt et al. 2021, https://arxiv.org/abs/1911.00068). All 0 where there are too few answers for that.
     """
     scores = np.zeros(len(truth), np.float32)
-    if len(truth) < FEWEST or min(truth.sum(), (~truth).sum()) < FOLDS:
+    if _are_too_few(truth):
         return scores
     folds = _folds(truth)
     for fold in range(FOLDS):
         others = np.flatnonzero(folds != fold)[-MOST:]
-        model = fit(vectors[others[truth[others]]], vectors[others[~truth[others]]])
+        model = _fit(vectors, truth, others)
         scores[folds == fold] = model.scores(vectors[folds == fold])
     return scores
+
+
+def _are_too_few(truth: NDArray[np.bool_]) -> bool:
+    """Whether models of parts of these answers would say nothing."""
+    return len(truth) < FEWEST or min(truth.sum(), (~truth).sum()) < FOLDS
+
+
+def _fit(vectors: Vectors, truth: NDArray[np.bool_], rows: NDArray[np.int64], *, start: Linear | None = None) -> Linear:
+    return fit(vectors[rows[truth[rows]]], vectors[rows[~truth[rows]]], start=start)
 
 
 def _folds(truth: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -104,7 +113,7 @@ def _models(vectors: Vectors, truth: NDArray[np.bool_], rows: NDArray[np.int64])
     for size in [*sizes, len(rows)]:
         first = rows[:size]
         if truth[first].any() and not truth[first].all():
-            model = fit(vectors[first[truth[first]]], vectors[first[~truth[first]]], start=model)
+            model = _fit(vectors, truth, first, start=model)
             yield size, model
 
 

@@ -25,7 +25,7 @@ from earthcurator.store.sql import Rounds, Tasks
 FIRST = 1e9
 """Priority of the chips of a check: before everything else."""
 SURE = 1.0
-"""Logits nearer to 0 than this contradict nobody."""
+"""Logits nearer to 0 than this are no clear opinion of a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

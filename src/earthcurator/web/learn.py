@@ -20,6 +20,7 @@ from earthcurator.active.stopping import Advice, Left
 from earthcurator.labels.fold import NOTHING_SAID, Standing, standing
 from earthcurator.models import Chip, Label
 from earthcurator.project import Project
+from earthcurator.project.outlook import SURE
 from earthcurator.web.asked import Asked, TaskId
 from earthcurator.web.context import Annotator, Curator, Here, Viewer
 from earthcurator.web.lanes import Lanewise
@@ -29,8 +30,6 @@ router = APIRouter(tags=["learn"])
 
 CURVE_POINTS = 500
 """Points of a curve of finds: more than a screen shows."""
-SURE = 1.0
-"""Logits nearer to 0 than this are `uncertain`."""
 
 Wanted = Annotated[
     str | None,
