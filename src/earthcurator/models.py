@@ -213,6 +213,12 @@ class Filter:
         return self != Filter()
 
 
+class ChipId(str):
+    """The id of a chip, never a path: who asks from elsewhere names no file of this machine."""
+
+    __slots__ = ()
+
+
 Example = Chip | str | Path | bytes | NDArray[np.floating[Any]]
 """A chip, its id, a picture (path or bytes), or a vector of the project's encoder."""
 

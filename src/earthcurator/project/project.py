@@ -37,7 +37,7 @@ from earthcurator.export.splits import SHARES, By, strata
 from earthcurator.export.splits import split as split_dataset
 from earthcurator.imagery import Imagery, Progress, Where, credits, orders
 from earthcurator.labels.policy import Policy
-from earthcurator.models import Arrival, Chip, Example, Filter, Hits, Quarantined, Query, Said, Skipped, Task
+from earthcurator.models import Arrival, Chip, ChipId, Example, Filter, Hits, Quarantined, Query, Said, Skipped, Task
 from earthcurator.orders import Order
 from earthcurator.project.classifying import Classified, classify
 from earthcurator.project.datasets import CLASSES_FROM, Answers, answers, command
@@ -368,10 +368,11 @@ class Project:
         if isinstance(example, np.ndarray):
             return _unit(example, encoder.card.dim)
         if isinstance(example, str) and not _is_file(example):
-            example = self.chip(example)
-        if isinstance(example, Chip):
+            example = ChipId(self.chips.find(example))
+        if isinstance(example, Chip | ChipId):
+            chip = example.id if isinstance(example, Chip) else example
             vectors = self.embeddings(encoder).index.open()
-            row = vectors.row_of(example.id)
+            row = vectors.row_of(chip, near=self.chips.number(chip) or 0)
             if row is not None:
                 return np.squeeze(vectors.vectors(np.array([row])), axis=0)
         try:
@@ -560,4 +561,4 @@ def _unit(vector: NDArray[Any], dim: int) -> NDArray[np.float32]:
 
 
 def _is_file(name: str) -> bool:
-    return os.path.isfile(name)  # noqa: PTH113 - Path.is_file raises when a text is too long for a name
+    return not isinstance(name, ChipId) and os.path.isfile(name)  # noqa: PTH113 - Path.is_file raises when a text is too long for a name

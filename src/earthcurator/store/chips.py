@@ -102,7 +102,7 @@ class Chips:
 
     def find(self, name: str) -> str:
         """The id that `name` is, or that it is the unique beginning of (at least 6 characters)."""
-        if list(self._rows([name], ["id"])):
+        if self.number(name) is not None or (not self.ids.are_read and self._rows([name], ["id"])):
             return name
         found = self.ids.starting_with(name, limit=2) if len(name) >= 6 else []
         if len(found) == 1:
@@ -113,6 +113,10 @@ class Chips:
             f"{name} is neither a file nor a chip of this project",
             hint="give the path of a picture, or a chip id as `curator search --json` prints it",
         )
+
+    def number(self, chip: str) -> int | None:
+        """The number of the chip with this id; None when it is not there, or ids are not in memory."""
+        return self.ids.rows([chip]).get(chip) if self.ids.are_read else None
 
     def get(self, ids: Sequence[str]) -> list[Chip]:
         """The chips with these ids, in the order asked; ids that are not there are left out."""

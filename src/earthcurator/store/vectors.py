@@ -137,10 +137,11 @@ class StoredVectors:
         """Of the ids of the first `rows` rows: the same as long as those rows are of the same chips."""
         return crc32(self._sidecar.id_hash[:rows].tobytes())
 
-    def row_of(self, chip: str) -> int | None:
-        """Where this chip's vector is; None when it has none."""
+    def row_of(self, chip: str, *, near: int = 0) -> int | None:
+        """Where this chip's vector is; None when it has none. Rows around `near` are looked at first."""
         wanted, hashes = crc32(chip.encode()), self._sidecar.id_hash
-        for first in range(0, len(hashes), _HASHES):
+        begin = min(max(0, near - _HASHES // 2), len(hashes))
+        for first in (*range(begin, len(hashes), _HASHES), *range(0, begin, _HASHES)):
             alike = first + np.flatnonzero(hashes[first : first + _HASHES] == wanted)
             for row, found in zip(alike.tolist(), self.ids(alike), strict=True):
                 if found == chip:

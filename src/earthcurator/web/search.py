@@ -288,14 +288,14 @@ def _scores(asked: tuple[float | None, float | None] | None) -> tuple[float, flo
     return -math.inf if lowest is None else lowest, math.inf if highest is None else highest
 
 
-def _examples(project: Project, wanted: Sequence[Example]) -> list[models.Chip | bytes]:
+def _examples(project: Project, wanted: Sequence[Example]) -> list[models.ChipId | bytes]:
     """What is to be compared. Never a bare text: `Project.search` would take one for a path."""
-    names = [example.chip for example in wanted if isinstance(example, ChipExample)]
-    chips = {chip.id: chip for chip in project.chips.get(names)}
-    if len(set(names) - chips.keys()) > MOST_BEGINNINGS:  # each is looked for by itself
+    names = {example.chip for example in wanted if isinstance(example, ChipExample)}
+    known = project.chips.ids.known(names)
+    if len(names - known) > MOST_BEGINNINGS:  # each is looked for by itself
         raise BadRequest(f"more than {MOST_BEGINNINGS} chips are named by no whole id", hint="write their ids in full")
     return [
-        chips.get(example.chip) or find_chip(project, example.chip)
+        models.ChipId(example.chip if example.chip in known else find_chip(project, example.chip).id)
         if isinstance(example, ChipExample)
         else project.examples.get(example.example)
         for example in wanted
