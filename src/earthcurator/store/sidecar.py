@@ -31,13 +31,12 @@ from numpy.typing import NDArray
 
 from earthcurator.errors import StorageFailed
 from earthcurator.store.durable import write_durably
+from earthcurator.store.partitions import MISSING_NAME, MISSING_TIME, Contents, Partitions
 from earthcurator.store.tables import Fragment, fragments_of, translated
 
 log = logging.getLogger(__name__)
 
-MISSING_TIME = np.iinfo(np.int64).min
-MISSING_NAME = -1
-_FORMAT = 1
+_FORMAT = 2
 _STATE = "sidecar.json"
 _BATCH = 16_384
 _COLUMNS: dict[str, np.dtype[Any]] = {
@@ -56,6 +55,8 @@ class Sidecar:
     """The mapped columns. All have one entry per row, except `ids`."""
 
     fragments: tuple[Fragment, ...]
+    partitions: Partitions
+    """The same fragments, by what they hold."""
     vectors: NDArray[np.float32]
     """`(n, d)`, unit rows."""
     time: NDArray[np.int64]
@@ -80,6 +81,8 @@ class _State:
     copy: int
     """Number of the folder that holds the files."""
     fragments: list[Fragment] = field(default_factory=list)
+    contents: list[Contents] = field(default_factory=list)
+    """Of each fragment."""
     id_bytes: int = 0
     layers: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
@@ -122,6 +125,7 @@ def _usable(cache: Path, fragments: list[Fragment], dim: int) -> _State | None:
             return None
         state = _State(**record)
         state.fragments = [(int(number), int(rows), str(file)) for number, rows, file in state.fragments]
+        state.contents = [Contents(int(first), int(last), tuple(layers)) for first, last, layers in state.contents]
         folder = cache / str(state.copy)
         whole = all((folder / name).stat().st_size >= size for name, size in state.sizes().items())
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -139,10 +143,13 @@ def _extend(cache: Path, state: _State, dataset: lance.LanceDataset, fragments: 
         for name, size in state.sizes().items():
             files[name].truncate(size)
         for fragment in fragments[len(state.fragments) :]:
+            contents = Contents()
             for columns in _read(dataset, fragment, state):
+                contents = contents.with_rows(columns["time"], columns["layer"])
                 for name, values in columns.items():
                     files[name].write(values.tobytes())
             state.fragments.append(fragment)
+            state.contents.append(contents)
         for file in files.values():
             file.flush()
             os.fsync(file.fileno())
@@ -206,6 +213,7 @@ def _map(cache: Path, state: _State, fragments: list[Fragment]) -> Sidecar:
 
     return Sidecar(
         fragments=tuple(fragments),
+        partitions=Partitions([count for _, count, _ in fragments], state.contents[: len(fragments)]),
         vectors=column("vectors", np.dtype(np.float32), rows * state.dim).reshape(rows, state.dim),
         ids=column("ids", np.dtype(np.uint8), state.id_bytes),
         layers=tuple(state.layers),

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from earthcurator.geo import contains
 from earthcurator.models import Filter, Hit
-from earthcurator.store.sidecar import MISSING_TIME, Sidecar, open_sidecar
+from earthcurator.store.partitions import MISSING_TIME
+from earthcurator.store.sidecar import Sidecar, open_sidecar
 from earthcurator.store.tables import Fragment, Table, fragments_of, translated
 
 log = logging.getLogger(__name__)
@@ -151,17 +152,23 @@ class StoredVectors:
     def select(self, condition: Filter) -> NDArray[np.bool_]:
         """Which rows pass, `(n,)`. A row whose value is unknown passes no condition on it."""
         columns = self._sidecar
-        mask = np.ones(len(self), bool)
-        if condition.start is not None:
-            mask &= columns.time >= max(_microseconds(condition.start), MISSING_TIME + 1)
-        if condition.end is not None:
-            mask &= (columns.time < _microseconds(condition.end)) & (columns.time != MISSING_TIME)
-        if condition.box is not None:
-            mask &= contains(condition.box, columns.lon, columns.lat)
-        if condition.layers:
-            mask &= _one_of(condition.layers, columns.layer, columns.layers)
-        if condition.folders:
-            mask &= _one_of(condition.folders, columns.folder, columns.folders)
+        start = None if condition.start is None else _microseconds(condition.start)
+        end = None if condition.end is None else _microseconds(condition.end)
+        layers = [columns.layers.index(name) for name in condition.layers if name in columns.layers]
+        mask = np.zeros(len(self), bool)
+        for span in columns.partitions.spans(start, end, layers if condition.layers else None):
+            passing = np.ones(span.stop - span.start, bool)
+            if start is not None:
+                passing &= columns.time[span] >= max(start, MISSING_TIME + 1)
+            if end is not None:
+                passing &= (columns.time[span] < end) & (columns.time[span] != MISSING_TIME)
+            if condition.box is not None:
+                passing &= contains(condition.box, columns.lon[span], columns.lat[span])
+            if condition.layers:
+                passing &= _one_of(condition.layers, columns.layer[span], columns.layers)
+            if condition.folders:
+                passing &= _one_of(condition.folders, columns.folder[span], columns.folders)
+            mask[span] = passing
         return mask
 
     def nearest(self, examples: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
