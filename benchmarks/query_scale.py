@@ -126,19 +126,14 @@ def in_python(scratch: Path, size: int) -> Figures:
         opened = time.perf_counter() - begun
         for query in queries[:20]:
             search(vectors, query, k=K)
-        answers, walls, begun = [], [], time.process_time()
-        for query in queries:
-            started = time.perf_counter()
-            answers.append(search(vectors, query, k=K).rows)
-            walls.append(time.perf_counter() - started)
-        spent = time.process_time() - begun
+        (answers, fresh), (_, again) = (python_pass(vectors, queries) for _ in range(2))
         after = memory_of(_own())
         exact = exact_ms(vectors, queries[:5])
         asked = np.random.default_rng(3).choice(size, QUERIES, replace=False)
         (scratch / "asked.json").write_text(json.dumps(answers_of(vectors, asked)))
         return {
-            "cpu_ms": round(1000 * spent / len(queries), 3),
-            **percentiles(walls),
+            **fresh,
+            "again": again,
             "recall@10": round(recall(answers, truth, 10), 4),
             "recall@100": round(recall(answers, truth, 100), 4),
             "exact scan cpu_ms": exact,
@@ -146,6 +141,17 @@ def in_python(scratch: Path, size: int) -> Figures:
             **{name: after[name] - before[name] for name in after},
             "indexed": vectors.indexed,
         }
+
+
+def python_pass(vectors: StoredVectors, queries: Floats) -> tuple[Answers, Figures]:
+    """Every query once. The second time, the parts of the index that they look into are in memory."""
+    answers, walls, begun = [], [], time.process_time()
+    for query in queries:
+        started = time.perf_counter()
+        answers.append(search(vectors, query, k=K).rows)
+        walls.append(time.perf_counter() - started)
+    spent = time.process_time() - begun
+    return answers, {"cpu_ms": round(1000 * spent / len(queries), 3), **percentiles(walls)}
 
 
 def answers_of(vectors: StoredVectors, rows: NDArray[np.int64]) -> Figures:
