@@ -93,11 +93,17 @@ class Ids:
             if pieces[: len(self._seen)] != self._seen:  # healed or rewritten by another program
                 chunks, self._seen = [], []
                 self._sorted = _Sorted.of(pa.chunked_array([], pa.string()))
-            for number, _, _ in pieces[len(self._seen) :]:
-                assert dataset is not None  # it has pieces
-                chunks.append(dataset.get_fragment(number).to_table(columns=["id"])["id"].combine_chunks())
+            if len(pieces) > len(self._seen):
+                chunks += _read(dataset, pieces[len(self._seen) :])
             self._column, self._seen, self._of = pa.chunked_array(chunks, pa.string()), pieces, dataset
             return self._column
+
+
+def _read(dataset: lance.LanceDataset, pieces: Sequence[Fragment]) -> list[pa.Array]:
+    """The ids of these fragments, in as few arrays as hold them: one scan takes half the time of one each."""
+    fragments = [dataset.get_fragment(number) for number, _, _ in pieces]
+    scan = dataset.scanner(columns=["id"], fragments=fragments, scan_in_order=True)
+    return list(scan.to_table().combine_chunks()["id"].chunks)
 
 
 def _texts(column: pa.ChunkedArray, rows: Sequence[int]) -> Iterator[str]:
