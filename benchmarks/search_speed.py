@@ -285,6 +285,7 @@ def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
     """
     dataset = embeddings.table.dataset
     assert dataset is not None
+    probes = _probes(2 * K, dataset.count_rows())
 
     def ask(query: Floats) -> NDArray[np.int64]:
         scanner = dataset.scanner(
@@ -292,7 +293,7 @@ def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
             with_row_id=True,
             fast_search=True,
             disable_scoring_autoprojection=True,
-            nearest={"column": "vector", "q": query, "k": 2 * K, "nprobes": _probes(2 * K), "approx_mode": "accurate"},
+            nearest={"column": "vector", "q": query, "k": 2 * K, "nprobes": probes, "approx_mode": "accurate"},
         )
         ids: NDArray[np.int64] = scanner.to_table()["_rowid"].to_numpy().astype(np.int64)
         return ids
