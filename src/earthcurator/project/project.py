@@ -367,7 +367,7 @@ class Project:
     def _vector(self, example: Example, encoder: Encoder) -> NDArray[np.float32]:
         if isinstance(example, np.ndarray):
             return _unit(example, encoder.card.dim)
-        if isinstance(example, str) and not _is_file(example):
+        if isinstance(example, str) and not isinstance(example, ChipId) and not _is_file(example):
             example = ChipId(self.chips.find(example))
         if isinstance(example, Chip | ChipId):
             chip = example.id if isinstance(example, Chip) else example

@@ -25,6 +25,8 @@ FEW = 0.01
 """Up to this share of a table, ids are searched for; more are found by looking at all."""
 _TAIL = 0.1
 """Rows that may be unsorted, as a share of those that are sorted."""
+_AT_ONCE = 64
+"""Fragments that are read together."""
 
 
 class Ids:
@@ -60,7 +62,7 @@ class Ids:
             head = self._sorted
         perhaps = head.rows(wanted).tolist()
         in_head = {name: row for name, row in zip(_texts(column, perhaps), perhaps, strict=True) if name in asked}
-        in_tail = _found(column.slice(len(head)), wanted)
+        in_tail = _found(column.slice(len(head)), wanted) if len(column) > len(head) else {}
         return in_head | {name: len(head) + at for name, at in in_tail.items()}
 
     def at(self, rows: Sequence[int]) -> list[str]:
@@ -100,10 +102,13 @@ class Ids:
 
 
 def _read(dataset: lance.LanceDataset, pieces: Sequence[Fragment]) -> list[pa.Array]:
-    """The ids of these fragments, in as few arrays as hold them: one scan takes half the time of one each."""
-    fragments = [dataset.get_fragment(number) for number, _, _ in pieces]
-    scan = dataset.scanner(columns=["id"], fragments=fragments, scan_in_order=True)
-    return list(scan.to_table().combine_chunks()["id"].chunks)
+    """The ids of these fragments: a scan of many takes half the time of one each, of all twice the memory."""
+    chunks: list[pa.Array] = []
+    for first in range(0, len(pieces), _AT_ONCE):
+        fragments = [dataset.get_fragment(number) for number, _, _ in pieces[first : first + _AT_ONCE]]
+        scan = dataset.scanner(columns=["id"], fragments=fragments, scan_in_order=True)
+        chunks += scan.to_table().combine_chunks()["id"].chunks
+    return chunks
 
 
 def _texts(column: pa.ChunkedArray, rows: Sequence[int]) -> Iterator[str]:

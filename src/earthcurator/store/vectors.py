@@ -219,8 +219,8 @@ def _build(dataset: lance.LanceDataset) -> None:
 def _probes(k: int, rows: int) -> int:
     """How many partitions to look into for `k` candidates, so that recall@100 stays above .99.
 
-    By benchmarks/search_speed.py at a million rows. The more rows, the more partitions neighbours lie in: at ten million
-    as many probes give .979 and 2.1 times as many .992, for a tenth more time (benchmarks/query_scale.py).
+    By benchmarks/search_speed.py at a million rows. The more rows, the more partitions neighbours lie in: at ten
+    million the same number gives .979 and 2.1 times as many .992, for a tenth more time (benchmarks/query_scale.py).
     """
     return math.ceil((4 + 1.2 * math.sqrt(k)) * math.cbrt(max(1.0, rows / 1_000_000)))
 
