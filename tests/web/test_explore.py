@@ -161,6 +161,22 @@ def test_places_of_finds_are_those_that_somebody_said(
     assert clear[0]["time"].startswith("2020-08-20T10:30")
 
 
+def test_places_are_as_many_as_the_outlook_counts(
+    client: httpx.Client, project: ec.Project, chip_ids: list[str]
+) -> None:
+    task = project.tasks.create("Is there smoke?", ("smoke", "clear"), opinions=3).id
+    for who, smoke in (("ada", "012"), ("bo", "023"), ("cy", "0")):
+        for number in range(4):
+            say(project, task, chip_ids[number], who, "smoke" if str(number) in smoke else "clear")
+    say(project, task, chip_ids[5], "ada", "smoke")
+    say(project, task, chip_ids[5], "bo", "clear")  # as many as say so: disputed
+    found = client.get(f"/tasks/{task}/places").json()
+    assert [place["chip"] for place in found["places"]] == [chip_ids[0], chip_ids[2]]
+    outlook = client.get(f"/tasks/{task}/outlook").json()
+    assert outlook["found"] == outlook["finds"]["found"] == found["total"] == 2
+    assert outlook["finds"]["unsure"] == 1
+
+
 def say(project: ec.Project, task: str, chip: str, who: str, *value: str, decision: Decision = "label") -> None:
     event = Label(id=f"{who}-{chip}", task=task, chip=chip, annotator=who, decision=decision, value=value, time=START)
     project.tasks.store.put(event)

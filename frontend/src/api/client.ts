@@ -19,12 +19,21 @@ export class Fault extends Error {
   }
 }
 
+/** What did not come from the server is a sentence of the app, or a defect of it. */
+export const asFault = (error: unknown): Fault =>
+  error instanceof Fault ? error : new Fault(0, "Defect", error instanceof Error ? error.message : String(error), "");
+
 const faults: Middleware = {
   async onResponse({ response }) {
     if (!response.ok) throw await faultOf(response);
   },
   onError() {
-    throw new Fault(0, "Offline", "The server does not answer.", "What you label is kept here and sent when it does.");
+    throw new Fault(
+      0,
+      "Offline",
+      "The server does not answer.",
+      "Try again when it does. Labels are kept here until then.",
+    );
   },
 };
 

@@ -383,9 +383,10 @@ export interface paths {
         };
         /**
          * Show Places
-         * @description Where and when the chips were taken that somebody gave this class, e.g. for a map or a calendar of finds.
+         * @description Where and when the chips were taken that have this class by most answers, e.g. for a map or a calendar of finds.
          *
-         *     Who labels, and shall not know what others answered, learns of their own answers only.
+         *     They are as many as the outlook counts. Who labels, and shall not know what others answered, learns of their own
+         *     answers only.
          */
         get: operations["show_places_api_v1_tasks__task__places_get"];
         put?: never;
@@ -2490,7 +2491,7 @@ export interface components {
         };
         /**
          * FindsSoFar
-         * @description What was shown so far, counted; nothing of it is an estimate.
+         * @description What the search has shown so far, counted; nothing of it is an estimate.
          */
         FindsSoFar: {
             /**
@@ -2500,7 +2501,10 @@ export interface components {
             labels: number;
             /** Found */
             found: number;
-            /** Unsure */
+            /**
+             * Unsure
+             * @description Chips of which nobody could tell, or as many say no as yes.
+             */
             unsure: number;
             /**
              * Recent
@@ -3797,7 +3801,7 @@ export interface components {
             chip: string;
             /**
              * Classes
-             * @description What somebody said that it shows.
+             * @description What it shows, by most answers.
              */
             classes: string[];
             /** Longitude */
@@ -4066,6 +4070,11 @@ export interface components {
             wanted: string;
             /** Strategy */
             strategy: string;
+            /**
+             * Found
+             * @description Chips of the class by most answers: finds of the search and of its checks, and what was imported.
+             */
+            found: number;
             finds: components["schemas"]["FindsSoFar"];
             advice: components["schemas"]["Advice"];
             /** @description How many may be left, by experience; null once a check speaks. */

@@ -10,12 +10,13 @@ const Chart = lazy(() => import("../widgets/Chart"));
 type Finds = Schemas["FindsSoFar"];
 
 interface FoundProps {
+  found: number; // of the class in all
   finds: Finds;
   classes: readonly string[]; // of the task
   wanted: string;
 }
 
-export function Found({ finds, classes, wanted }: FoundProps) {
+export function Found({ found: all, finds, classes, wanted }: FoundProps) {
   const dark = useComputedColorScheme("light") === "dark";
   const [answers, found] = useMemo(() => {
     const points = [[0, 0], ...finds.curve] as [number, number][];
@@ -29,14 +30,24 @@ export function Found({ finds, classes, wanted }: FoundProps) {
         Found so far
       </Title>
       <SimpleGrid cols={{ base: 2, sm: 4 }} mb="sm">
-        <Figure value={count(finds.found)} name={`of ${wanted}`} />
+        <Figure value={count(all)} name={`of ${wanted}`} />
         <Figure value={count(finds.labels)} name="clear answers" />
-        <Figure value={count(finds.unsure)} name="unsure" />
+        <Figure value={count(finds.unsure)} name="unsure or disputed" />
         <Figure
           value={finds.recent_share === null ? "–" : percent(finds.recent_share)}
-          name={finds.window ? `of the last ${count(finds.window)} were finds` : "of the last were finds"}
+          name={
+            finds.recent_share === null
+              ? "share of finds: too few answers"
+              : `of the last ${count(finds.window)} were finds`
+          }
         />
       </SimpleGrid>
+      {all > finds.found && (
+        <Text size="sm" c="dimmed" mb="sm">
+          {many(all - finds.found, "find is", "finds are")} no part of the search, and not in the curve: a check drew{" "}
+          {all - finds.found === 1 ? "it, or it was" : "them, or they were"} imported.
+        </Text>
+      )}
       {finds.labels === 0 ? (
         <Text c="dimmed">The curve begins with the first answer.</Text>
       ) : (

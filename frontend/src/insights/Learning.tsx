@@ -29,7 +29,7 @@ export function Learning({ task, classes, wanted }: LearningProps) {
         What the model has learnt
       </Title>
       {curve.isPending && <Loading what="Drawing the learning curve" />}
-      {curve.isError && <Failed error={curve.error} again={() => curve.refetch()} />}
+      {curve.isLoadingError && <Failed error={curve.error} again={() => curve.refetch()} />}
       {curve.data?.reason && <Text c="dimmed">{curve.data.reason}</Text>}
       {curve.data && !curve.data.reason && <Curve points={curve.data.points} classes={classes} wanted={wanted} />}
     </Paper>

@@ -19,7 +19,7 @@ export function People({ task }: { task: string }) {
         People
       </Title>
       {report.isPending && <Loading />}
-      {report.isError && <Failed error={report.error} again={() => report.refetch()} />}
+      {report.isLoadingError && <Failed error={report.error} again={() => report.refetch()} />}
       {report.data && (
         <Stack gap="md">
           <Speeds speeds={report.data.speed} shares={report.data.agreement?.with_others ?? {}} nameOf={nameOf} />

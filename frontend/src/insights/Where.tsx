@@ -5,6 +5,7 @@ import { lazy, Suspense, useMemo, useState } from "react";
 import { useLocation } from "wouter";
 import { api, get, type Schemas } from "../api/client";
 import { Failed, Loading } from "../app/Notice";
+import { useMay } from "../app/who";
 import { many } from "../app/words";
 import { classColor, colorOf } from "../widgets/classColor";
 import { arc } from "../widgets/geo";
@@ -36,13 +37,19 @@ export function Where({ task, classes, wanted }: WhereProps) {
       get(api.GET("/api/v1/tasks/{task}/places", { params: { path: { task }, query: { class: wanted } } })),
     staleTime: 30_000,
   });
+  const curator = useMay("curator");
   return (
     <Paper withBorder p="md" component="section" aria-label="Where and when">
       <Title order={3} size="h4" mb="sm">
         Where and when
       </Title>
+      {!curator && (
+        <Text size="sm" c="dimmed" mb="sm">
+          Your own finds: those of others are not told to who labels.
+        </Text>
+      )}
       {places.isPending && <Loading />}
-      {places.isError && <Failed error={places.error} again={() => places.refetch()} />}
+      {places.isLoadingError && <Failed error={places.error} again={() => places.refetch()} />}
       {places.data?.places.length === 0 && <Text c="dimmed">Nothing was found yet.</Text>}
       {places.data && places.data.places.length > 0 && (
         <>

@@ -3,11 +3,11 @@ import { calendarOf, told } from "./words";
 
 test("agreement is told with its interval", () =>
   expect(told({ value: 0.8123, chips: 40, low: 0.7, high: 0.9, reason: "" })).toBe(
-    "Agreement 0.81 (95%: 0.70 to 0.90), from 40 chips",
+    "Agreement 0.81 (95%: 0.70 to 0.90), from 40 chips.",
   ));
 test("no agreement says why", () =>
   expect(told({ value: null, chips: 0, reason: "nobody saw the same chip" })).toBe(
-    "No figure of agreement: nobody saw the same chip",
+    "No figure of agreement: nobody saw the same chip.",
   ));
 test("finds are counted by month in UTC, with the years between", () => {
   const { years, counts, most } = calendarOf([

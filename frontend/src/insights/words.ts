@@ -1,14 +1,14 @@
 /** Figures of agreement in words, and days counted for the calendar. */
 import type { Schemas } from "../api/client";
-import { many } from "../app/words";
+import { many, sentence } from "../app/words";
 
 type Coefficient = Schemas["Coefficient"];
 
 /** A coefficient with its interval, or why there is none. */
 export function told({ value, low, high, chips, reason }: Coefficient): string {
-  if (value === null) return reason ? `No figure of agreement: ${reason}` : "No figure of agreement yet.";
+  if (value === null) return reason ? sentence(`No figure of agreement: ${reason}`) : "No figure of agreement yet.";
   const between = low != null && high != null ? ` (95%: ${low.toFixed(2)} to ${high.toFixed(2)})` : "";
-  return `Agreement ${value.toFixed(2)}${between}, from ${many(chips, "chip")}`;
+  return `Agreement ${value.toFixed(2)}${between}, from ${many(chips, "chip")}.`;
 }
 
 export interface Calendar {

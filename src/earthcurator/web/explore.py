@@ -21,13 +21,13 @@ from pydantic import BaseModel, Field
 from starlette.requests import HTTPConnection
 
 from earthcurator.jobs import Demo, request
-from earthcurator.labels.fold import ChipState
-from earthcurator.models import Job, Label, Person
+from earthcurator.models import Job, Person
 from earthcurator.project import Project
 from earthcurator.project.maps import ChipMap, Method, chip_map, label_map
 from earthcurator.web.asked import ClassName, TaskId
 from earthcurator.web.chips import unchanged
 from earthcurator.web.context import Here, Owner, Viewer, is_blind
+from earthcurator.web.finds import finds
 from earthcurator.web.lanes import Lanewise
 
 router = APIRouter(tags=["explore"])
@@ -131,7 +131,7 @@ class Place(BaseModel):
     """Where and when a chip was taken that shows something of interest."""
 
     chip: str
-    classes: list[str] = Field(description="What somebody said that it shows.")
+    classes: list[str] = Field(description="What it shows, by most answers.")
     longitude: float | None
     latitude: float | None
     time: datetime | None
@@ -153,18 +153,14 @@ def show_places(
         ClassName | None, Query(alias="class", description="A class of the task; by default the first.")
     ] = None,
 ) -> Places:
-    """Where and when the chips were taken that somebody gave this class, e.g. for a map or a calendar of finds.
+    """Where and when the chips were taken that have this class by most answers, e.g. for a map or a calendar of finds.
 
-    Who labels, and shall not know what others answered, learns of their own answers only.
+    They are as many as the outlook counts. Who labels, and shall not know what others answered, learns of their own
+    answers only.
     """
     asked = project.tasks.store.get(task)
     name = asked.classes[0] if wanted is None else wanted
-    found = {}
-    for chip, state in project.tasks.states(asked).items():
-        said = _known_labels(state, who)
-        classes = {value for label in said if label.decision == "label" for value in label.value}
-        if name in classes:
-            found[chip] = [value for value in asked.classes if value in classes]
+    found = {chip: classes for chip, classes in finds(project, asked, who) if name in classes}
     shown = list(found)[:MOST_PLACES]
     facts = project.tasks.facts(shown)
     places = []
@@ -173,13 +169,6 @@ def show_places(
         longitude, latitude = box.center if box else (None, None)
         places.append(Place(chip=chip, classes=found[chip], longitude=longitude, latitude=latitude, time=time))
     return Places(places=places, total=len(found))
-
-
-def _known_labels(state: ChipState, who: Person) -> list[Label]:
-    """What holds of a chip, as far as this person may know it."""
-    if is_blind(who):
-        return [label for label in state.opinions.values() if label.annotator == who.id]
-    return [state.adjudication] if state.adjudication else list(state.opinions.values())
 
 
 @router.post("/project/demo", status_code=202)

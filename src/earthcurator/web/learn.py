@@ -23,6 +23,7 @@ from earthcurator.project import Project
 from earthcurator.project.outlook import SURE
 from earthcurator.web.asked import Asked, TaskId
 from earthcurator.web.context import Annotator, Curator, Here, Viewer
+from earthcurator.web.finds import finds
 from earthcurator.web.lanes import Lanewise
 from earthcurator.web.trainer import Training
 
@@ -149,11 +150,11 @@ def list_rounds(
 
 
 class FindsSoFar(BaseModel):
-    """What was shown so far, counted; nothing of it is an estimate."""
+    """What the search has shown so far, counted; nothing of it is an estimate."""
 
     labels: int = Field(description="Clear answers.")
     found: int
-    unsure: int
+    unsure: int = Field(description="Chips of which nobody could tell, or as many say no as yes.")
     recent: int = Field(description="Finds among the last `window` clear answers.")
     window: int
     recent_share: float | None = Field(description="`recent / window`; null while that would be mostly chance.")
@@ -173,6 +174,9 @@ class SearchOutlook(BaseModel):
 
     wanted: str
     strategy: str
+    found: int = Field(
+        description="Chips of the class by most answers: finds of the search and of its checks, and what was imported."
+    )
     finds: FindsSoFar
     advice: Advice
     left: Left | None = Field(description="How many may be left, by experience; null once a check speaks.")
@@ -194,6 +198,7 @@ def _outlook(project: Project, task: str, wanted: str | None) -> SearchOutlook:
     return SearchOutlook(
         wanted=found.wanted,
         strategy=found.strategy,
+        found=sum(found.wanted in classes for _, classes in finds(project, project.tasks.store.get(task))),
         finds=FindsSoFar(**{**counted, "curve": _points(found.finds.curve)}, recent_share=found.finds.recent_share),
         advice=found.advice,
         audit=Check(result=audit, complete=audit.complete, sentence=audit.sentence) if audit else None,
