@@ -86,6 +86,25 @@ def test_lasso_selects_what_is_labelled_and_taken_back(site: Site, visit: Visit)
     expect(labelled).to_have_count(0)
 
 
+def test_map_of_likeness_is_never_seen_empty(site: Site, visit: Visit) -> None:
+    """A canvas of a new size is empty. It must be drawn again before the browser paints, not a frame later."""
+    page = visit(f"{site.url}/explore?views=likeness")
+    expect(page.get_by_text("294 of 294 chips in view")).to_be_visible()
+    page.evaluate(
+        """() => {
+          const canvas = document.querySelector("section[aria-label='Map of likeness'] canvas");
+          window.seen = [];  // after each change of the size: whether there is a point
+          new MutationObserver(() => {
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            window.seen.push(data.some((value) => value !== 0));
+          }).observe(canvas, { attributeFilter: ["width", "height"] });
+        }"""
+    )
+    page.set_viewport_size({"width": 1100, "height": 700})
+    page.wait_for_function("() => window.seen.length > 0")
+    assert all(page.evaluate("() => window.seen"))
+
+
 def test_lasso_over_a_million_selects_what_it_holds(site: Site, visit: Visit) -> None:
     page = visit(f"{site.url}/explore?demo=1000000&views=likeness")
     likeness = page.get_by_role("region", name="Map of likeness")
@@ -202,6 +221,7 @@ def test_examples_change_the_order_and_the_link_shows_the_same_to_others(
     expect(page.get_by_role("dialog", name="Chip")).to_be_visible()
     colleague = visit(page.url)
     expect(colleague.get_by_role("dialog", name="Chip")).to_be_visible()
+    expect(grid(colleague).locator("img")).to_have_count(len(after))
     assert found(colleague) == after
     expect(colleague.get_by_role("region", name="Not like these").get_by_alt_text("Example 1")).to_be_visible()
     expect(colleague.get_by_role("region", name="Timeline")).to_be_visible()

@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import earthcurator as ec
+from earthcurator.models import Arrival, Box
+from tests.web.conftest import START
+from tests.web.conftest import chip as drawn_chip
 
-from .conftest import Site, Visit, cards, offline, press, saved, shown, until, wait_for_next
+from .conftest import Site, Visit, cards, made_once, offline, press, saved, shown, until, wait_for_next
 
 pytestmark = pytest.mark.slow
 
@@ -175,6 +180,45 @@ def test_answers_that_did_not_get_through_before_the_tab_closed_are_sent_on_the_
     again = page.context.new_page()
     again.goto(label_page(site, task.id))
     site.hears(task, dict.fromkeys(said, ("island",)))
+
+
+@pytest.fixture
+def nearby(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of three places in a row, on three days each."""
+
+    def seen(number: int) -> Arrival:
+        arrival = drawn_chip(number)
+        day, place = divmod(number, 3)
+        box = Box(west=place, south=0, east=place + 1, north=1)
+        facts = replace(arrival.chip, box=box, layer="Terra", time=START + timedelta(days=day))
+        return Arrival(facts, arrival.picture)
+
+    def make(folder: Path) -> None:
+        with ec.create(folder, name="Nearby") as made:
+            made.chips.add([seen(number) for number in range(9)])
+
+    return made_once(tmp_path_factory, "nearby", make)
+
+
+def test_other_days_and_what_lies_around_are_seen_and_the_question_stays(
+    serve: Callable[..., Site], nearby: Path, visit: Visit
+) -> None:
+    site = serve(nearby)
+    chips = [chip.id for chip in site.project.chips.all()]
+    task = site.task("Is it red?", "yes", "no", chips=[chips[4]])  # in the middle, on the second day
+    page = visit(label_page(site, task.id))
+    assert shown(page) == chips[4]
+    other_days = page.get_by_role("group", name="The same place on other days")
+    other_days.get_by_role("button", name="Later").click()
+    expect(page.get_by_text("You are asked about")).to_be_visible()
+    assert shown(page) == chips[7]
+    page.keyboard.press(",")
+    page.keyboard.press(",")
+    expect(page.locator(f".label-card img.now[src*='{chips[1]}']")).to_be_visible()
+    page.keyboard.press("w")
+    expect(page.get_by_role("img", name="with 2 neighbours")).to_be_visible()
+    page.keyboard.press("y")
+    site.hears(task, {chips[4]: ("yes",)})
 
 
 def test_new_choice_of_the_model_leaves_the_card_and_the_next_two(site: Site, visit: Visit) -> None:

@@ -1,15 +1,17 @@
-"""The app as colleagues in a laboratory have it: over the network, by plain HTTP, which browsers do not trust.
+"""The app over a network: by plain HTTP, which browsers do not trust, below a path of a proxy, and with few bytes.
 
-Over it they offer no clipboard and no `crypto.randomUUID`. The page is opened by this machine's own address. Where it
-has none but loopback, which browsers trust, it is opened by a name, which they do not.
+Over plain HTTP they offer no clipboard and no `crypto.randomUUID`. The page is opened by this machine's own address.
+Where it has none but loopback, which browsers trust, it is opened by a name, which they do not.
 """
 
 from __future__ import annotations
 
+import gzip
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -74,3 +76,30 @@ def test_labels_by_keys_and_an_invitation_over_plain_http(
     guest.goto(f"{here}/tasks/{task.id}/label")
     hers = press(guest, "n")
     site.hears(task, {**said, hers: ("no",)})
+
+
+def test_app_works_below_the_path_that_a_proxy_has_it_at(serve: Callable[..., Site], drawn: Path, visit: Visit) -> None:
+    site = serve(drawn, below="/hub/user/ada")
+    task = site.task("Is it red?", "yes", "no")
+    page = visit(site.url)
+    expect(page.get_by_role("heading", name="Drawn")).to_be_visible()
+    with page.expect_websocket() as live:
+        page.reload()
+    assert live.value.url == f"{site.url.replace('http:', 'ws:')}/api/v1/live"
+    live.value.wait_for_event("framereceived")
+    page.get_by_role("link", name="Explore and find").click()
+    expect(page).to_have_url(f"{site.url}/explore")
+    page.get_by_role("gridcell").first.locator("img").click()
+    expect(page.get_by_role("dialog", name="Chip").get_by_role("img").first).to_be_visible()
+    page.goto(f"{site.url}/tasks/{task.id}/label")
+    site.hears(task, {press(page, "y"): ("yes",)})
+
+
+def test_first_load_is_light(serve: Callable[..., Site], drawn: Path, visit: Visit) -> None:
+    """Scripts of at most 250 kB, compressed as they are sent."""
+    page = visit(serve(drawn).url)
+    expect(page.get_by_role("heading", name="Drawn")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    loaded = "performance.getEntriesByType('resource').map(one => one.name).filter(name => name.endsWith('.js'))"
+    sizes = [len(gzip.compress(httpx.get(name).content)) for name in page.evaluate(loaded)]
+    assert 50_000 < sum(sizes) <= 250_000

@@ -55,7 +55,8 @@ def sky(
     monkeypatch.setenv("CURATOR_MEGABITS_PER_SECOND", "10000")
 
     def make(folder: Path) -> None:
-        with ec.create(folder, name="Sky", settings=Settings()) as made:
+        settings = Settings(cache=folder.with_name("linked-cache"))  # what it fetched, no test has at hand
+        with ec.create(folder, name="Sky", settings=settings) as made:
             box = ec.Box(west=-126, south=36, east=-108, north=45)
             made.download(TERRA, box, "2020-08-16/2020-08-17", zoom=4, chip_size=128, min_valid=0)
             made.embed()
