@@ -11,11 +11,24 @@ import { tell } from "./tell";
 import { theme } from "./theme";
 import { useMe } from "./who";
 
+/** The server may be on this machine: it answers without a network, too. */
+const networkMode = "always";
+
+/** Of what is shown already; that the server is away the bar at the top says. */
+const isNews = (error: Error) => !(error instanceof Fault && error.code === "Offline");
+
 const queries = new QueryClient({
-  queryCache: new QueryCache({ onError: (error, query) => query.state.data !== undefined && tell(error) }),
+  queryCache: new QueryCache({
+    onError: (error, query) => query.state.data !== undefined && isNews(error) && tell(error),
+  }),
   mutationCache: new MutationCache({ onError: (error, _variables, _result, { meta }) => meta?.shown || tell(error) }),
   defaultOptions: {
-    queries: { retry: (count, error) => count < 2 && !(error instanceof Fault && error.status > 0), staleTime: 5_000 },
+    queries: {
+      networkMode,
+      retry: (count, error) => count < 2 && !(error instanceof Fault && error.status > 0),
+      staleTime: 5_000,
+    },
+    mutations: { networkMode },
   },
 });
 

@@ -9,9 +9,9 @@ import { useJobNews } from "../jobs/useJobs";
 import { Boundary } from "./Boundary";
 import { Header } from "./Header";
 import { menu } from "./menu";
-import { Loading } from "./Notice";
+import { Failed, Loading } from "./Notice";
 import { useKeys } from "./useKeys";
-import { useMay } from "./who";
+import { useMay, useMe } from "./who";
 
 const screens = {
   "/": lazy(() => import("../screens/Overview")),
@@ -38,9 +38,10 @@ export function Frame() {
   const [helpOpen, helpIs] = useDisclosure();
   const [here, go] = useLocation();
   const connected = useConnected(useQueryClient());
+  const me = useMe();
   useJobNews();
   useKeys({ palette: paletteIs.toggle, help: helpIs.open, activity: activityIs.open, go });
-  useFocusOnNewPage(here);
+  useNewPage(here, menuIs.close);
   return (
     <AppShell
       header={{ height: 52 }}
@@ -63,16 +64,20 @@ export function Frame() {
         <Menu here={here} close={menuIs.close} />
       </AppShell.Navbar>
       <AppShell.Main id="main" component="main" tabIndex={-1}>
-        <Boundary key={here}>
-          <Suspense fallback={<Loading />}>
-            <Switch>
-              {Object.entries(screens).map(([path, Screen]) => (
-                <Route key={path} path={path} component={Screen} />
-              ))}
-              <Route component={NotThere} />
-            </Switch>
-          </Suspense>
-        </Boundary>
+        {me.isLoadingError ? (
+          <Failed error={me.error} again={() => me.refetch()} />
+        ) : (
+          <Boundary key={here}>
+            <Suspense fallback={<Loading />}>
+              <Switch>
+                {Object.entries(screens).map(([path, Screen]) => (
+                  <Route key={path} path={path} component={Screen} />
+                ))}
+                <Route component={NotThere} />
+              </Switch>
+            </Suspense>
+          </Boundary>
+        )}
       </AppShell.Main>
       <Suspense fallback={null}>
         {activityOpen && <Activity opened close={activityIs.close} />}
@@ -113,12 +118,13 @@ function focusMain() {
 }
 
 /** Who reads with ears hears where they are; the first page keeps the focus that the browser gave it. */
-function useFocusOnNewPage(here: string) {
+function useNewPage(here: string, closeMenu: () => void) {
   const before = useRef(here);
   useEffect(() => {
     if (before.current === here) return;
     before.current = here;
+    closeMenu(); // who went back did not choose from it
     document.getElementById("main")?.focus({ preventScroll: true });
     window.scrollTo(0, 0);
-  }, [here]);
+  }, [here, closeMenu]);
 }

@@ -1,28 +1,43 @@
 /** The three states of a page that has nothing to show: loading, failed, empty. */
 import { Alert, Button, Center, Group, Loader, Stack, Text, Title } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
-import type { ReactNode } from "react";
-import { Fault } from "../api/client";
+import { type ReactNode, useEffect, useState } from "react";
+import { asFault } from "../api/client";
 import { sentence } from "./words";
 
-export const Loading = ({ what = "Loading" }: { what?: string }) => (
-  <Center mih={160}>
-    <Loader aria-label={what} role="status" />
-  </Center>
-);
+const LONG = 8_000;
+
+export function Loading({ what = "Loading" }: { what?: string }) {
+  const [long, setLong] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLong(true), LONG);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <Center mih={120} p="md">
+      <Stack align="center" gap="xs" ta="center" role="status">
+        <Loader aria-hidden />
+        <Text size="sm" c="dimmed">
+          {what}…
+        </Text>
+        {long && <Text size="sm">The server takes long to answer. You may wait, or come back later.</Text>}
+      </Stack>
+    </Center>
+  );
+}
 
 export function Failed({ error, again }: { error: unknown; again?: () => void }) {
-  const fault = error instanceof Fault ? error : new Fault(0, "Defect", String(error), "");
+  const fault = asFault(error);
   return (
     <Alert
-      color="red"
+      color={fault.status === 409 ? "blue" : "red"} // a conflict is no failure: there is something to do first
       variant="light"
       icon={<IconAlertTriangle aria-hidden />}
       title={sentence(fault.message)}
       role="alert"
     >
       <Group justify="space-between">
-        <Text size="sm">{sentence(fault.hint || "Nothing was changed.")}</Text>
+        {fault.hint && <Text size="sm">{sentence(fault.hint)}</Text>}
         {again && (
           <Button size="xs" variant="default" onClick={again}>
             Try again

@@ -1,8 +1,9 @@
 /** All about one chip: its picture, its facts, the same place at other times, and what to do with it. */
-import { Alert, Anchor, Button, Drawer, Group, Loader, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, Drawer, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { IconCheck, IconMinus, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { api, get, pictureOf, type Schemas, thumbnailOf } from "../api/client";
+import { Failed, Loading } from "../app/Notice";
 import classes from "./explore.module.css";
 import { centerOf, placeName } from "./items";
 import { type Change, type Sign, withExample } from "./query";
@@ -37,8 +38,8 @@ export function ChipDrawer({ chip, change, selection }: ChipDrawerProps) {
       title="Chip"
       closeButtonProps={{ "aria-label": "Close" }}
     >
-      {facts.isError && <Alert color="red" title={facts.error.message} />}
-      {facts.isPending && chip !== null && <Loader aria-label="Loading" />}
+      {facts.isLoadingError && <Failed error={facts.error} again={() => facts.refetch()} />}
+      {facts.isPending && chip !== null && <Loading what="Loading the chip" />}
       {facts.data && <Facts chip={facts.data.facts} number={facts.data.number} change={change} selection={selection} />}
     </Drawer>
   );

@@ -1,9 +1,11 @@
 /** The grid of results, or of all chips when nothing is searched for. */
-import { Alert, Button, Center, Loader, Stack, Text } from "@mantine/core";
+import { Button, Center, Stack, Text } from "@mantine/core";
 import { IconArrowUp } from "@tabler/icons-react";
 import { type KeyboardEvent, type MouseEvent, useCallback, useRef, useState } from "react";
-import { Fault } from "../api/client";
-import { count as inWords, sentence } from "../app/words";
+import { Link } from "wouter";
+import { Failed, Loading } from "../app/Notice";
+import { useMay } from "../app/who";
+import { count as inWords } from "../app/words";
 import { classColor } from "../widgets/classColor";
 import { Grid } from "../widgets/Grid";
 import { CAPTION, Card, nameOf } from "./Card";
@@ -83,13 +85,8 @@ export function Results({ query, change, list, selection, labels }: ResultsProps
   const selected = (index: number) => selection.has(list.at(index)?.number ?? -1);
   const said = (index: number) => saidOf(labels, list.at(index)?.number ?? -1);
 
-  if (list.error && list.total === 0) return <Trouble error={list.error} retry={list.retry} />;
-  if (list.loading)
-    return (
-      <Center h="100%" mih={200}>
-        <Loader aria-label={searching ? "Searching" : "Loading"} />
-      </Center>
-    );
+  if (list.error && list.total === 0) return <Failed error={list.error} again={list.retry} />;
+  if (list.loading) return <Loading what={searching ? "Searching" : "Loading the chips"} />;
   if (list.total === 0) return <Nothing query={query} change={change} searching={searching} />;
   const order = list.found?.learnt_from == null ? "most alike first" : "likeliest first";
   return (
@@ -143,25 +140,8 @@ function News({ count, ranked, onShow }: { count: number; ranked: boolean; onSho
   );
 }
 
-function Trouble({ error, retry }: { error: Error; retry: () => void }) {
-  return (
-    // A conflict is no failure: there is something to do first.
-    <Alert
-      color={error instanceof Fault && error.status === 409 ? "blue" : "red"}
-      title={sentence(error.message)}
-      m="sm"
-    >
-      <Stack align="flex-start" gap="xs">
-        {"hint" in error && <Text size="sm">{sentence(String(error.hint))}</Text>}
-        <Button size="compact-sm" onClick={retry}>
-          Try again
-        </Button>
-      </Stack>
-    </Alert>
-  );
-}
-
 function Nothing({ query, change, searching }: { query: Query; change: Change; searching: boolean }) {
+  const curator = useMay("curator");
   const narrowed = filtered(query) || (searching && scored(query));
   return (
     <Center h="100%" mih={200}>
@@ -174,9 +154,14 @@ function Nothing({ query, change, searching }: { query: Query; change: Change; s
         ) : (
           <Text c="dimmed">
             {searching
-              ? "Chips can be found once they have vectors. See “Encoders”."
-              : "Bring pictures in with “Get imagery”; they appear here as they arrive."}
+              ? "Chips can be found once they have vectors."
+              : "Bring pictures in: they appear here as they arrive."}
           </Text>
+        )}
+        {!narrowed && curator && (
+          <Button component={Link} href={searching ? "/train" : "/imagery"} variant="light">
+            {searching ? "Encoders" : "Get imagery"}
+          </Button>
         )}
       </Stack>
     </Center>

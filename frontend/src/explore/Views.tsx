@@ -1,8 +1,9 @@
 /** The views of all chips at once: what is alike, where, and when. They show and change the same query and selection. */
-import { Alert, Group, Loader, Select, Text, useComputedColorScheme } from "@mantine/core";
+import { Group, Select, Text, useComputedColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { thumbnailOf } from "../api/client";
+import { Failed, Loading } from "../app/Notice";
 import { many } from "../app/words";
 import { COLORS, colorAt } from "../widgets/classColor";
 import { BoxExamples } from "./BoxExamples";
@@ -35,11 +36,12 @@ export function useViews({ demo, shown, ...props }: ViewsProps): Partial<Record<
   const wrap = (view: View, content: (map: MapData) => ReactNode): ReactNode => {
     if (data)
       return (
-        <Suspense key={view} fallback={<Loader m="md" aria-label="Loading" />}>
+        <Suspense key={view} fallback={<Loading />}>
           {content(data)}
         </Suspense>
       );
-    return map.error ? <Alert color="red" title={map.error.message} /> : <Loader m="md" aria-label="Loading" />;
+    if (map.isLoadingError) return <Failed key={view} error={map.error} again={() => map.refetch()} />;
+    return <Loading key={view} what="Loading all chips" />;
   };
   const views: Partial<Record<View, ReactNode>> = {};
   for (const view of shown)

@@ -45,9 +45,15 @@ export function LayerPicker({ chosen, choose, crs, from, to }: Props) {
         rightSection={found.isFetching && <Loader size={14} aria-hidden />}
       />
       {unlisted.map((id) => (
-        <Checkbox key={id} checked label={id} onChange={() => choose(chosen.filter((other) => other !== id))} />
+        <Checkbox
+          key={id}
+          checked
+          label={id}
+          styles={{ label: BREAKING }}
+          onChange={() => choose(chosen.filter((other) => other !== id))}
+        />
       ))}
-      {found.isError && <Failed error={found.error} again={() => found.refetch()} />}
+      {found.isLoadingError && <Failed error={found.error} again={() => found.refetch()} />}
       {found.data && (
         <>
           <Text size="sm" c="dimmed" role="status">
@@ -83,6 +89,9 @@ export function LayerPicker({ chosen, choose, crs, from, to }: Props) {
     </Stack>
   );
 }
+
+/** Identifiers of layers are long, and have no spaces. */
+const BREAKING = { overflowWrap: "anywhere" } as const;
 
 /** Some layers are points and lines, which cannot be cut into chips. */
 const isPicture = ({ format }: Layer) => format.startsWith("image/");

@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { api, get } from "../api/client";
 import { count } from "../app/words";
 import type { Order } from "./order";
+import styles from "./WhenAndHow.module.css";
 
 interface Props {
   order: Order;
@@ -58,7 +59,7 @@ export function How({ order, change }: Props) {
         {open ? "Fewer options" : "More options"}
       </Button>
       <Collapse expanded={open}>
-        <Group align="flex-start" gap="sm">
+        <div className={styles.fields}>
           <Level order={order} change={change} />
           <NumberInput
             label="Chip size, pixels"
@@ -67,7 +68,6 @@ export function How({ order, change }: Props) {
             onChange={(value) => change({ chipSize: numberOf(value) })}
             min={8}
             max={4096}
-            w={170}
           />
           <NumberInput
             label="Stride, pixels"
@@ -77,7 +77,6 @@ export function How({ order, change }: Props) {
             disabled={order.chipSize === null}
             min={1}
             max={4096}
-            w={190}
           />
           <NumberInput
             label="Least share of data, %"
@@ -86,7 +85,6 @@ export function How({ order, change }: Props) {
             onChange={(value) => change({ minValid: Math.min(100, Math.max(0, Number(value) || 0)) / 100 })}
             min={0}
             max={100}
-            w={180}
           />
           <Select
             label="At the border"
@@ -98,7 +96,6 @@ export function How({ order, change }: Props) {
             value={order.edge}
             onChange={(edge) => change({ edge: edge === "within" ? "within" : "touch" })}
             allowDeselect={false}
-            w={190}
           />
           <Helper
             label="Mask of gaps"
@@ -124,9 +121,8 @@ export function How({ order, change }: Props) {
             disabled={!order.clouds}
             min={0}
             max={100}
-            w={180}
           />
-        </Group>
+        </div>
       </Collapse>
     </Stack>
   );
@@ -158,7 +154,6 @@ function Helper({ label, description, words, order, value, choose }: HelperProps
       value={value}
       onChange={(layer) => choose(layer ?? "")}
       allowDeselect={false}
-      w={280}
     />
   );
 }
@@ -189,7 +184,6 @@ function Level({ order, change }: Props) {
       value={order.zoom === null ? "" : String(order.zoom)}
       onChange={(value) => change({ zoom: value ? Number(value) : null })}
       allowDeselect={false}
-      w={220}
     />
   );
 }

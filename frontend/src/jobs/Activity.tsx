@@ -19,7 +19,7 @@ export default function Activity({ opened, close }: { opened: boolean; close: ()
       closeButtonProps={{ "aria-label": "Close" }}
     >
       {jobs.isPending && <Loading />}
-      {jobs.isError && !jobs.data && <Failed error={jobs.error} again={() => jobs.refetch()} />}
+      {jobs.isLoadingError && <Failed error={jobs.error} again={() => jobs.refetch()} />}
       {jobs.data && jobs.data.jobs.length === 0 && (
         <Empty title="Nothing has been done yet">Downloads, imports, embeddings and datasets are shown here.</Empty>
       )}

@@ -1,11 +1,11 @@
 /** One dataset: what it holds, its data card and map, its file. */
-import { Badge, Button, Code, Group, Loader, Modal, Paper, Stack, Text } from "@mantine/core";
+import { Badge, Button, Code, Group, Modal, Paper, Stack, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, BASE, get, type Schemas } from "../api/client";
 import { askText } from "../app/ask";
-import { Failed } from "../app/Notice";
+import { Failed, Loading } from "../app/Notice";
 import { useMay } from "../app/who";
 import { bytes, count, many, momentOf } from "../app/words";
 import { FORMATS, labelOf, POLICIES, SPLITS } from "./formats";
@@ -129,8 +129,8 @@ function DataCard({ dataset }: { dataset: string }) {
     queryFn: () => askText(`api/v1/datasets/${dataset}/card`),
     staleTime: Number.POSITIVE_INFINITY,
   });
-  if (card.isPending) return <Loader aria-label="Loading the data card" />;
-  if (card.isError) return <Failed error={card.error} again={() => card.refetch()} />;
+  if (card.isPending) return <Loading what="Loading the data card" />;
+  if (card.isLoadingError) return <Failed error={card.error} again={() => card.refetch()} />;
   return (
     <>
       {mapped && (

@@ -21,7 +21,7 @@ export function JobLog({ job }: { job: string }) {
     queryKey: ["jobs", "log", job],
     queryFn: () => get(api.GET("/api/v1/jobs/{job}/log", { params: { path: { job } } })),
   });
-  if (log.isError) return <Failed error={log.error} again={() => log.refetch()} />;
+  if (log.isLoadingError) return <Failed error={log.error} again={() => log.refetch()} />;
   if (!log.data) return <Loading what="Loading the log" />;
   if (log.data.lines.length === 0)
     return (

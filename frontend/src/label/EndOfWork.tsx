@@ -1,7 +1,8 @@
 /** Nothing to ask: why, and what can be done now. */
-import { Button, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, Stack, Text, Title } from "@mantine/core";
 import { Link } from "wouter";
 import type { Schemas } from "../api/client";
+import { Loading } from "../app/Notice";
 import { many } from "../app/words";
 import type { Snapshot } from "./types";
 
@@ -16,7 +17,7 @@ export function EndOfWork({ task, counts, snapshot, onMore }: Props) {
   if (snapshot.state === "loading" || snapshot.cards.length > 0 || !snapshot.online) {
     return (
       <Stack className="label-stage" align="center" justify="center" p="md">
-        {snapshot.online ? <Loader aria-label="Loading pictures" /> : <Text ta="center">{OFFLINE}</Text>}
+        {snapshot.online ? <Loading what="Loading the pictures" /> : <Text ta="center">{OFFLINE}</Text>}
       </Stack>
     );
   }

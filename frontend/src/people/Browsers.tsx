@@ -58,7 +58,7 @@ export function Browsers() {
             </Button>
           </Group>
         )}
-        {list.error && <Failed error={list.error} again={() => list.refetch()} />}
+        {list.isLoadingError && <Failed error={list.error} again={() => list.refetch()} />}
         {shown.length > 0 && <Paired list={shown} />}
         <Bookmark />
       </Stack>

@@ -21,7 +21,7 @@ export function Everybody() {
     onSuccess: ({ path, days }, person) => setLink({ name: person.name, path, days }),
   });
   if (people.isPending) return <Loading />;
-  if (people.isError) return <Failed error={people.error} again={() => people.refetch()} />;
+  if (people.isLoadingError) return <Failed error={people.error} again={() => people.refetch()} />;
   return (
     <Card withBorder>
       <Stack>
@@ -36,13 +36,13 @@ export function Everybody() {
             done={() => setLink(null)}
           />
         )}
-        <Table.ScrollContainer minWidth={520}>
-          <Table verticalSpacing="xs">
+        <Table.ScrollContainer minWidth={280}>
+          <Table verticalSpacing="xs" horizontalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Name</Table.Th>
                 <Table.Th>Role</Table.Th>
-                <Table.Th>Since</Table.Th>
+                <Table.Th visibleFrom="sm">Since</Table.Th>
                 {owner && <Table.Th aria-label="What can be done" />}
               </Table.Tr>
             </Table.Thead>
@@ -94,7 +94,7 @@ function PersonRow({ person, owner, link }: { person: Person; owner: boolean; li
             onChange={(role) => role && change.mutate(role as Role)}
             allowDeselect={false}
             size="xs"
-            w={130}
+            w={112}
           />
         ) : person.active ? (
           roleName(person.role)
@@ -102,11 +102,11 @@ function PersonRow({ person, owner, link }: { person: Person; owner: boolean; li
           "Removed. Their labels stay."
         )}
       </Table.Td>
-      <Table.Td>{momentOf(person.created)}</Table.Td>
+      <Table.Td visibleFrom="sm">{momentOf(person.created)}</Table.Td>
       {owner && (
         <Table.Td>
           {person.active && (
-            <Group gap={6} justify="flex-end" wrap="nowrap">
+            <Group gap={6} justify="flex-end" miw={{ base: 0, sm: 215 }}>
               <Button size="compact-sm" variant="default" onClick={link}>
                 Sign-in link
               </Button>

@@ -67,13 +67,12 @@ function Waiting() {
   });
   if (!invites.data?.invites.length) return null;
   return (
-    <Table.ScrollContainer minWidth={360}>
+    <Table.ScrollContainer minWidth={280}>
       <Table captionSide="top">
         <Table.Caption ta="left">Links that still work</Table.Caption>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th>Role</Table.Th>
-            <Table.Th>Left</Table.Th>
+            <Table.Th>They still let in</Table.Th>
             <Table.Th>Until</Table.Th>
             <Table.Th aria-label="What can be done" />
           </Table.Tr>
@@ -81,8 +80,7 @@ function Waiting() {
         <Table.Tbody>
           {invites.data.invites.map(({ id, role, uses_left, expires }) => (
             <Table.Tr key={id}>
-              <Table.Td>{role}</Table.Td>
-              <Table.Td>{many(uses_left, "person", "people")}</Table.Td>
+              <Table.Td>{many(uses_left, role)}</Table.Td>
               <Table.Td>{momentOf(expires)}</Table.Td>
               <Table.Td ta="right">
                 <Button size="compact-sm" variant="default" onClick={() => withdraw.mutate(id)}>

@@ -63,12 +63,12 @@ export function Tokens() {
           </Alert>
         )}
         {tokens.data && tokens.data.tokens.length > 0 && (
-          <Table.ScrollContainer minWidth={420}>
+          <Table.ScrollContainer minWidth={280}>
             <Table>
               <Table.Thead>
                 <Table.Tr>
                   <Table.Th>What</Table.Th>
-                  <Table.Th>Since</Table.Th>
+                  <Table.Th visibleFrom="sm">Since</Table.Th>
                   <Table.Th>Until</Table.Th>
                   <Table.Th aria-label="What can be done" />
                 </Table.Tr>
@@ -80,7 +80,7 @@ export function Tokens() {
                       {KINDS[token.kind]}
                       {token.name && `: ${token.name}`}
                     </Table.Td>
-                    <Table.Td>{momentOf(token.created)}</Table.Td>
+                    <Table.Td visibleFrom="sm">{momentOf(token.created)}</Table.Td>
                     <Table.Td>{token.expires ? momentOf(token.expires) : "Stopped by hand"}</Table.Td>
                     <Table.Td ta="right">
                       <Button size="compact-sm" variant="default" onClick={() => revoke.mutate(token.id)}>

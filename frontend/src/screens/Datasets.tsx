@@ -27,8 +27,13 @@ export default function Datasets() {
   // A failure counts until something was made after it.
   const running = exports.filter((job) => isOpen(job) || (job.state === "failed" && job.created > newest));
 
-  const failed = [tasks, project, datasets].find((query) => query.isError);
-  if (failed) return <Failed error={failed.error} again={() => failed.refetch()} />;
+  const failed = [tasks, project, datasets].find((query) => query.isLoadingError);
+  if (failed)
+    return (
+      <Page title="Datasets">
+        <Failed error={failed.error} again={() => failed.refetch()} />
+      </Page>
+    );
   if (!tasks.data || !project.data || !datasets.data) return <Loading what="Loading the datasets" />;
 
   const folders = Object.keys(project.data.folders).length > 0;

@@ -34,6 +34,7 @@ import { Tray } from "../explore/Tray";
 import { useViews } from "../explore/Views";
 
 const NAMES: Record<View, string> = { likeness: "Likeness", world: "Map", time: "Time" };
+const REGIONS: Record<View, string> = { likeness: "Map of likeness", world: "World map", time: "Timeline" };
 
 export default function Explore() {
   useTitle("Explore and find");
@@ -106,21 +107,25 @@ export default function Explore() {
             fullWidth
             data={[{ value: "grid", label: "Grid" }, ...VIEWS.map((view) => ({ value: view, label: NAMES[view] }))]}
           />
-          <div className={classes.single} data-view={single}>
-            {single === "grid" ? results : views[single]}
-          </div>
+          {single === "grid" ? (
+            <div className={classes.single}>{results}</div>
+          ) : (
+            <section className={classes.single} data-view={single} aria-label={REGIONS[single]}>
+              {views[single]}
+            </section>
+          )}
         </>
       ) : (
         <div className={classes.views} data-beside={(views.likeness || views.world) && true}>
           <div className={classes.grid}>{results}</div>
           {(views.likeness || views.world) && (
             <div className={classes.beside}>
-              {views.likeness && <section aria-label="Map of likeness">{views.likeness}</section>}
-              {views.world && <section aria-label="World map">{views.world}</section>}
+              {views.likeness && <section aria-label={REGIONS.likeness}>{views.likeness}</section>}
+              {views.world && <section aria-label={REGIONS.world}>{views.world}</section>}
             </div>
           )}
           {views.time && (
-            <section className={classes.below} aria-label="Timeline">
+            <section className={classes.below} aria-label={REGIONS.time}>
               {views.time}
             </section>
           )}

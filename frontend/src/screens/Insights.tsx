@@ -34,7 +34,7 @@ export default function Insights() {
     enabled: labels,
     placeholderData: keepPreviousData,
   });
-  if (state.isError) return <NoTask error={state.error} again={() => state.refetch()} />;
+  if (state.isLoadingError) return <NoTask error={state.error} again={() => state.refetch()} />;
   if (!state.data) return <Loading what="Loading the task" />;
   const { question, classes } = state.data.task;
   return (
@@ -66,11 +66,16 @@ export default function Insights() {
     >
       {!labels && <Empty title="How a search goes is shown to those who label" />}
       {labels && outlook.isPending && <Loading what="Counting" />}
-      {outlook.isError && <Failed error={outlook.error} again={() => outlook.refetch()} />}
+      {outlook.isLoadingError && <Failed error={outlook.error} again={() => outlook.refetch()} />}
       {outlook.data && (
         <>
           <SimpleGrid cols={{ base: 1, md: 2 }}>
-            <Found finds={outlook.data.finds} classes={classes} wanted={outlook.data.wanted} />
+            <Found
+              found={outlook.data.found}
+              finds={outlook.data.finds}
+              classes={classes}
+              wanted={outlook.data.wanted}
+            />
             <div style={{ display: "grid", gap: "var(--mantine-spacing-md)", alignContent: "start" }}>
               <Advice task={task} advice={outlook.data.advice} />
               <Check task={task} outlook={outlook.data} />

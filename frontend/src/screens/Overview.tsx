@@ -5,6 +5,7 @@ import { Link } from "wouter";
 import { api, get, type Schemas, thumbnailOf } from "../api/client";
 import { Failed, Loading } from "../app/Notice";
 import { Page } from "../app/Page";
+import { spread } from "../app/spread";
 import { useMe } from "../app/who";
 import { count, daysBetween, many } from "../app/words";
 import { JobRow } from "../jobs/JobRow";
@@ -27,7 +28,13 @@ export default function Overview() {
   });
   const jobs = useJobs();
   const me = useMe();
-  if (project.isError) return <Failed error={project.error} again={() => project.refetch()} />;
+  const failed = [project, tasks].find((query) => query.isLoadingError);
+  if (failed)
+    return (
+      <Page title="Project">
+        <Failed error={failed.error} again={() => failed.refetch()} />
+      </Page>
+    );
   if (!project.data || !tasks.data || !me.data) return <Loading what="Loading the project" />;
 
   const facts = project.data;
@@ -71,18 +78,10 @@ const Section = ({ title, children }: { title: string; children: React.ReactNode
   </Stack>
 );
 
-/** A few chips from all over the project, so that one sees what it is. */
 function Strip({ total }: { total: number }) {
   const chips = useQuery({
     queryKey: ["chips", "strip", total],
-    queryFn: async () => {
-      const wanted = Math.min(STRIP, total);
-      const starts = Array.from({ length: wanted }, (_, at) => Math.floor(((at + 0.5) * total) / wanted));
-      const pages = await Promise.all(
-        starts.map((start) => get(api.GET("/api/v1/chips", { params: { query: { start, limit: 1 } } }))),
-      );
-      return pages.flatMap((page) => page.chips);
-    },
+    queryFn: () => spread(total, STRIP),
     staleTime: 60_000,
   });
   return (

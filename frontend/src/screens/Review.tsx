@@ -1,10 +1,11 @@
 /** A second look: where people disagree, where the model does, and the certified check. */
 import "../label/review.css";
-import { Alert, Button, Group, Progress, Select, Skeleton, Stack, Tabs, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Progress, Select, Stack, Tabs, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link, useParams, useSearchParams } from "wouter";
-import { api, Fault, get } from "../api/client";
+import { api, get } from "../api/client";
+import { Failed, Loading } from "../app/Notice";
 import { useTitle } from "../app/Page";
 import { useMay, useMe } from "../app/who";
 import { many } from "../app/words";
@@ -26,8 +27,8 @@ export default function Review() {
   if (me.data && !curates) {
     return <Alert title="Curators review">Ask an owner of the project for the role of curator.</Alert>;
   }
-  if (found.isError && !found.data) return <NoTask error={found.error} again={() => found.refetch()} />;
-  if (!found.data || !curates) return <Waiting />;
+  if (found.isLoadingError) return <NoTask error={found.error} again={() => found.refetch()} />;
+  if (!found.data || !curates) return <Loading what="Loading the task" />;
   const { task } = found.data;
   return (
     <Stack>
@@ -136,8 +137,8 @@ interface FoundProps {
 }
 
 function Found({ error, cases, task, again, children }: FoundProps) {
-  if (error && !cases) return <Trouble error={error} />;
-  if (!cases) return <Waiting />;
+  if (error && !cases) return <Failed error={error} again={again} />;
+  if (!cases) return <Loading what="Comparing the answers" />;
   if (cases.length === 0) {
     return (
       <Alert title="Nothing to decide">
@@ -157,8 +158,8 @@ function Check({ task }: { task: Task }) {
     queryFn: () => get(api.GET("/api/v1/tasks/{task}/outlook", { params: { path: { task: task.id } } })),
     retry: false,
   });
-  if (outlook.error && !outlook.data) return <Trouble error={outlook.error} />;
-  if (!outlook.data) return <Waiting />;
+  if (outlook.isLoadingError) return <Failed error={outlook.error} again={() => outlook.refetch()} />;
+  if (!outlook.data) return <Loading what="Counting" />;
   const { audit, price, wanted } = outlook.data;
   const looked = audit ? audit.result.answered + audit.result.unsure : 0;
   return (
@@ -189,18 +190,4 @@ function Check({ task }: { task: Task }) {
       </Button>
     </Stack>
   );
-}
-
-function Waiting() {
-  const [slow, setSlow] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setSlow(true), 200); // no flicker for what is there at once
-    return () => clearTimeout(timer);
-  }, []);
-  return slow ? <Skeleton height={300} aria-label="Loading" /> : null;
-}
-
-function Trouble({ error }: { error: unknown }) {
-  const { message, hint } = error instanceof Fault ? error : { message: String(error), hint: "" };
-  return <Alert title={message}>{hint}</Alert>;
 }

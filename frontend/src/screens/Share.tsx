@@ -1,5 +1,5 @@
 /** People: who is here, how others come in, and which programs ask in their name. */
-import { Failed, Loading } from "../app/Notice";
+import { Loading } from "../app/Notice";
 import { Page } from "../app/Page";
 import { useMay, useMe } from "../app/who";
 import { Everybody } from "../people/Everybody";
@@ -13,7 +13,6 @@ export default function Share() {
   return (
     <Page title="People" lead="Invite colleagues to look, label or curate with you." width={860}>
       {me.isPending && <Loading />}
-      {me.isError && <Failed error={me.error} again={() => me.refetch()} />}
       {me.data && !me.data.accounts && <FirstAccount />}
       {me.data?.accounts && (
         <>

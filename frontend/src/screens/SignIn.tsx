@@ -1,5 +1,5 @@
 /** For those whom the server does not know: an invitation, a sign-in link, or a token. */
-import { Alert, Button, Container, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
+import { Alert, Button, Container, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, BASE, Fault, get } from "../api/client";
@@ -51,6 +51,7 @@ export function SignIn() {
           <Title order={1} size="h2">
             Sign in to Curator
           </Title>
+          {!linked() && <Text>Have you no link? An owner of this project can give you one.</Text>}
           {signIn.error && <Alert color="red">{sentence(signIn.error.message)}</Alert>}
           <PasswordInput
             label="Your link's secret or token"

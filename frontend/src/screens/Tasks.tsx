@@ -1,23 +1,12 @@
 /** What is asked in this project, how far it is, and new questions. */
-import {
-  Alert,
-  Button,
-  Card,
-  Group,
-  Modal,
-  Progress,
-  SegmentedControl,
-  Skeleton,
-  Stack,
-  Text,
-  Title,
-} from "@mantine/core";
+import { Alert, Button, Card, Group, Modal, Progress, SegmentedControl, Stack, Text, Title } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { Link } from "wouter";
 import { api, BASE, get, type Schemas } from "../api/client";
 import { type Message, useLive } from "../api/live";
+import { Failed, Loading } from "../app/Notice";
 import { useTitle } from "../app/Page";
 import { useMay, useMe } from "../app/who";
 import { many } from "../app/words";
@@ -51,8 +40,8 @@ export default function Tasks() {
         <Title order={2}>Label</Title>
         {curates && <Button onClick={open}>New task</Button>}
       </Group>
-      {tasks.isPending && [1, 2].map((key) => <Skeleton key={key} height={150} aria-hidden="true" />)}
-      {tasks.isError && !tasks.data && <Alert color="red" title={tasks.error.message} />}
+      {tasks.isPending && <Loading what="Loading the tasks" />}
+      {tasks.isLoadingError && <Failed error={tasks.error} again={() => tasks.refetch()} />}
       {tasks.data && shown.length === 0 && <Nothing curates={curates} />}
       {[...shown].reverse().map((state) => (
         <TaskCard key={state.task.id} state={state} />

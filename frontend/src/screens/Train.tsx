@@ -20,12 +20,17 @@ export default function Train() {
       title="Encoders"
       lead="An encoder turns each chip into a vector, so that chips that look alike lie close together."
     >
-      {encoders.isPending && <Loading />}
-      {encoders.isError && <Failed error={encoders.error} again={() => encoders.refetch()} />}
+      {encoders.isPending && <Loading what="Loading the encoders" />}
+      {encoders.isLoadingError && <Failed error={encoders.error} again={() => encoders.refetch()} />}
       {encoders.data && (
         <>
           {curator && (
-            <Teach missing={encoders.data.training} encoders={encoders.data.encoders} task={asked.get("task")} />
+            <Teach
+              missing={encoders.data.training}
+              encoders={encoders.data.encoders}
+              chips={encoders.data.chips}
+              task={asked.get("task")}
+            />
           )}
           <Trainings encoders={encoders.data.encoders} chips={encoders.data.chips} />
           <Title order={3} size="h4">

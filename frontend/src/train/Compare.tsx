@@ -3,9 +3,10 @@ import { Button, Group, Loader, Paper, Select, SimpleGrid, Stack, Table, Text, T
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import { api, get, type Schemas, thumbnailOf } from "../api/client";
+import { type Schemas, thumbnailOf } from "../api/client";
 import { send } from "../app/ask";
 import { Failed } from "../app/Notice";
+import { spread } from "../app/spread";
 import { many, percent } from "../app/words";
 import { describe } from "../label/words";
 import { type Encoder, figuresOf } from "./results";
@@ -98,27 +99,23 @@ interface FindsProps {
 }
 
 function Finds({ pair, chips, chosen, choose }: FindsProps) {
-  const [start, setStart] = useState(0);
+  const [shift, setShift] = useState(0);
   const offered = useQuery({
-    queryKey: ["chips", "offered", start],
-    queryFn: () => get(api.GET("/api/v1/chips", { params: { query: { start, limit: OFFERED } } })),
+    queryKey: ["chips", "offered", chips, shift],
+    queryFn: () => spread(chips, OFFERED, shift),
     placeholderData: keepPreviousData,
   });
-  const chip = chosen ?? offered.data?.chips[0]?.id ?? null;
+  const chip = chosen ?? offered.data?.[0]?.id ?? null;
   return (
     <Stack gap="sm">
       <Group justify="space-between">
         <Text size="sm">What does each find most like this chip?</Text>
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() => setStart(Math.floor(Math.random() * Math.max(1, chips - OFFERED)))}
-        >
+        <Button size="xs" variant="default" onClick={() => setShift(Math.floor(Math.random() * chips))}>
           Other chips
         </Button>
       </Group>
       <div className={classes.picks} role="toolbar" aria-label="Chips to compare by">
-        {offered.data?.chips.map((one) => (
+        {offered.data?.map((one) => (
           <button
             key={one.id}
             type="button"
@@ -166,7 +163,7 @@ function Found({ encoder, chip, chips }: { encoder: Encoder; chip: string; chips
       )}
       {vectors < chips && card.input_size > 0 && <EmbedWith encoder={encoder} left={chips - vectors} />}
       {found.isFetching && !found.data && <Loader size="sm" aria-label="Searching" />}
-      {found.isError && <Failed error={found.error} again={() => found.refetch()} />}
+      {found.isLoadingError && <Failed error={found.error} again={() => found.refetch()} />}
       <ul className={classes.found}>
         {found.data?.hits
           .filter((hit) => hit.chip !== chip)

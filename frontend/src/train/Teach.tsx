@@ -24,10 +24,11 @@ import classes from "./train.module.css";
 interface Props {
   missing: string | null; // why nothing can be trained here
   encoders: readonly Encoder[];
+  chips: number; // in the project
   task: string | null; // whose labels are asked for by the address
 }
 
-export function Teach({ missing, encoders, task }: Props) {
+export function Teach({ missing, encoders, chips, task }: Props) {
   const [from, setFrom] = useState<string>(task ? "labels" : "pictures");
   return (
     <Card withBorder component="section" aria-labelledby="teach">
@@ -40,6 +41,8 @@ export function Teach({ missing, encoders, task }: Props) {
             {missing.split(": ")[0]}. Whoever runs the server installs it with{" "}
             <code>{missing.split(": ").slice(1).join(": ")}</code>
           </Alert>
+        ) : chips === 0 ? (
+          <Text size="sm">There are no chips to learn from yet. Get imagery first.</Text>
         ) : (
           <>
             <SegmentedControl

@@ -8,6 +8,9 @@ import { useJobs, useStartJob } from "../jobs/useJobs";
 import { isActive } from "../jobs/words";
 import type { Encoder } from "./results";
 
+/** What they say is long, and a phone narrow. */
+const breaking = { h: "auto", mih: 30, styles: { label: { whiteSpace: "normal" } } } as const;
+
 export function UseIt({ encoder, chips }: { encoder: Encoder; chips: number }) {
   const queries = useQueryClient();
   const curator = useMay("curator");
@@ -25,7 +28,7 @@ export function UseIt({ encoder, chips }: { encoder: Encoder; chips: number }) {
   if (encoder.default) return left > 0 ? <EmbedWith encoder={encoder} left={left} /> : null;
   if (!curator) return null;
   return (
-    <Button size="xs" variant="default" loading={use.isPending} onClick={() => use.mutate()}>
+    <Button size="xs" variant="default" {...breaking} loading={use.isPending} onClick={() => use.mutate()}>
       {left > 0 ? `Use it for searches and embed ${many(left, "chip")}` : "Use it for searches"}
     </Button>
   );
@@ -40,6 +43,7 @@ export function EmbedWith({ encoder, left }: { encoder: Encoder; left: number })
   return (
     <Button
       size="xs"
+      {...breaking}
       loading={embed.isPending}
       disabled={embedding}
       onClick={() => embed.mutate({ kind: "embed", parameters: { encoder: encoder.id } })}

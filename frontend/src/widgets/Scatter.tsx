@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Group, SegmentedControl, Text, Tooltip } from "@mantine/core";
 import { useDebouncedValue, useElementSize } from "@mantine/hooks";
 import { IconFocusCentered, IconMinus, IconPlus } from "@tabler/icons-react";
-import { type PointerEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type PointerEvent, type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { fitting, inView, lassoed, nearest, stamp, type Window2, within, zoomed } from "./points";
 import classes from "./Scatter.module.css";
 
@@ -38,23 +38,21 @@ export function Scatter({ x, y, colors, passing = null, front, label, legend, on
   const pressed = useRef<{ x: number; y: number; window: Window2; far: boolean } | null>(null);
   const window = moved ?? whole;
 
-  useEffect(() => {
+  // Before anything is painted: a canvas of a new size is empty, and would be seen so for a moment.
+  useLayoutEffect(() => {
     const context = canvas.current?.getContext("2d");
     if (!context || width < 2 || height < 2) return;
-    const frame = requestAnimationFrame(() => {
-      const picture = context.createImageData(width, height);
-      const pixels = new Uint32Array(picture.data.buffer);
-      const close = window.scaleX / whole.scaleX;
-      const side = Math.min(
-        9,
-        Math.round((x.length > 200_000 ? 1 : x.length > 20_000 ? 2 : 4) * Math.max(1, close ** 0.4)),
-      );
-      const color = (index: number) => colors[index] as number;
-      stamp(pixels, width, height, x, y, window, side, color);
-      if (front) stamp(pixels, width, height, x, y, window, side + 2, color, front);
-      context.putImageData(picture, 0, 0);
-    });
-    return () => cancelAnimationFrame(frame);
+    const picture = context.createImageData(width, height);
+    const pixels = new Uint32Array(picture.data.buffer);
+    const close = window.scaleX / whole.scaleX;
+    const side = Math.min(
+      9,
+      Math.round((x.length > 200_000 ? 1 : x.length > 20_000 ? 2 : 4) * Math.max(1, close ** 0.4)),
+    );
+    const color = (index: number) => colors[index] as number;
+    stamp(pixels, width, height, x, y, window, side, color);
+    if (front) stamp(pixels, width, height, x, y, window, side + 2, color, front);
+    context.putImageData(picture, 0, 0);
   }, [x, y, colors, front, window, whole, width, height]);
 
   useEffect(() => {
