@@ -72,9 +72,8 @@ def made(count: int, *, shuffled: bool) -> Columns:
 
 def measured(scratch: Path, columns: Columns, order: str) -> Iterator[dict[str, str | int | float]]:
     shelf = Embeddings(LocalFiles(scratch), "made", DIM)
-    for start in range(0, len(columns[0]), 100 * FRAGMENT):
-        several = range(start, min(start + 100 * FRAGMENT, len(columns[0])), FRAGMENT)
-        shelf.staging.publish([shelf.staging.write(fragment(columns, first)).pieces for first in several])
+    for first in range(0, len(columns[0]), FRAGMENT):
+        shelf.table.append(fragment(columns, first))
     vectors = shelf.index.open()
     for name, condition in FILTERS.items():
         passing = vectors.select(condition)

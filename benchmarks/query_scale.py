@@ -310,8 +310,10 @@ def slopes(stages: Sequence[Figures]) -> Figures:
         return {}
     counts = np.log([stage["vectors"] for stage in indexed])
     measured = {
-        f"{way} {name}": [max(stage[way][name], 1e-3) for stage in indexed]
-        for way, name in (("python", "cpu_ms"), ("python", "p50_ms"), ("http", "cpu_ms"), ("http", "anon_mb"))
+        "http again cpu_ms": [stage["http"]["again"]["cpu_ms"] for stage in indexed],
+        "http again p50_ms": [stage["http"]["again"]["p50_ms"] for stage in indexed],
+        "http anon_mb": [stage["http"]["anon_mb"] for stage in indexed],
+        "index CPU s": [stage["build CPU s"]["index"] for stage in indexed],
     }
     return {name: round(float(np.polyfit(counts, np.log(values), 1)[0]), 3) for name, values in measured.items()}
 

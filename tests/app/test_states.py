@@ -47,7 +47,7 @@ def test_failure_is_told_and_can_be_tried_again(made: Site, visit: Visit, screen
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("The server made a mistake.")
     expect(alert).to_contain_text("Its log says which.")
-    page.unroute_all()
+    page.unroute_all(behavior="wait")  # a request whose route went under it is answered by nobody
     alert.get_by_role("button", name="Try again").click()
     expect(alert).to_have_count(0)
     expect(page.get_by_role("heading", name=title, exact=True)).to_be_attached()
