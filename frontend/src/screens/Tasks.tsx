@@ -55,7 +55,7 @@ export default function Tasks() {
 
 function Nothing({ curates }: { curates: boolean }) {
   return (
-    <Alert title="Nothing is asked yet">
+    <Alert role="note" title="Nothing is asked yet">
       A task is a question about pictures, such as “Is there smoke?”, with the answers to choose from.{" "}
       {curates
         ? "Make one about all pictures here, or choose some on Explore first."
