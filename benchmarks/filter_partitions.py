@@ -1,6 +1,6 @@
 """What it saves that a filter by layer or time passes over fragments which hold nothing for it.
 
-    python benchmarks/filter_partitions.py --rows 10000000
+    python benchmarks/filter_partitions.py
 
 A table as shards write it: four layers, each in fragments of 4096 chips of days that follow each other, and the same
 rows once more in an order without any system. The peer, in the same run, is the comparison of every row by numpy, as it
@@ -47,7 +47,7 @@ Columns = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     options = parser.parse_args(words)
     rows: list[dict[str, str | int | float]] = []
