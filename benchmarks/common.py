@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -143,6 +144,17 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def _spread(files: tuple[Path, ...], count: int) -> tuple[Path, ...]:
     return files[:: max(1, -(-len(files) // count))]
+
+
+def cpu_ms(work: Callable[[], object], repeats: int) -> float:
+    """Median CPU time of all threads, after one call that does not count."""
+    work()
+    spent = []
+    for _ in range(repeats):
+        began = time.process_time()
+        work()
+        spent.append(1000 * (time.process_time() - began))
+    return statistics.median(spent)
 
 
 def await_server(process: subprocess.Popen[bytes], url: str) -> None:

@@ -11,9 +11,7 @@ finding the rows that pass. CPU milliseconds, the median of 15.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
-from common import RESULTS, record, table
+from common import RESULTS, cpu_ms, record, table
 from numpy.typing import NDArray
 
 from earthcurator.models import Filter
@@ -79,7 +77,9 @@ def measured(scratch: Path, columns: Columns, order: str) -> Iterator[dict[str, 
         passing = vectors.select(condition)
         if not np.array_equal(passing, every_row(columns, condition)):
             raise SystemExit(f"error: {name} is answered wrongly")
-        ours, theirs = (cpu_ms(partial(way, condition)) for way in (vectors.select, partial(every_row, columns)))
+        ours, theirs = (
+            cpu_ms(partial(way, condition), REPEATS) for way in (vectors.select, partial(every_row, columns))
+        )
         yield {
             "rows are": order,
             "filter": name,
@@ -119,15 +119,6 @@ def every_row(columns: Columns, condition: Filter) -> NDArray[np.bool_]:
     if condition.layers:
         mask &= np.array([name in condition.layers for name in LAYERS])[layers]
     return mask
-
-
-def cpu_ms(work: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(REPEATS):
-        begun = time.process_time()
-        work()
-        taken.append(1000 * (time.process_time() - begun))
-    return statistics.median(taken)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,12 @@ scores neighbours of positives only; the last line shows that at the largest siz
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from common import RESULTS, record, table
+from common import RESULTS, cpu_ms, record, table
 from numpy.typing import NDArray
 
 from earthcurator.active import STRATEGIES, Linear, Standing, Strategy, fit, stand
@@ -85,17 +83,6 @@ def unit_rows(count: int) -> NDArray[np.float16]:
         block = rng.standard_normal((min(100_000, count - first), DIM), dtype=np.float32)
         rows[first : first + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
     return rows
-
-
-def cpu_ms(work: Callable[[], object], repeats: int) -> float:
-    """Median CPU time of all threads, after one call that does not count."""
-    work()
-    spent = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        spent.append(1000 * (time.process_time() - began))
-    return statistics.median(spent)
 
 
 if __name__ == "__main__":

@@ -266,6 +266,13 @@ def said(state: ChipState) -> list[Label]:
     return [state.adjudication] if state.adjudication else list(state.opinions.values())
 
 
+def agreed(labels: Iterable[Label], name: str) -> bool | None:
+    """Whether most of the clear ones give this class; None when there are none, or as many say no as yes."""
+    clear = [name in label.value for label in labels if _is_clear(label)]
+    yes = sum(clear)
+    return None if 2 * yes == len(clear) else 2 * yes > len(clear)
+
+
 def _is_clear(label: Label) -> bool:
     return label.decision == "label"
 

@@ -19,7 +19,7 @@ from earthcurator.active.stopping import AIM, Advice, Finds, Left, advice, finds
 from earthcurator.errors import BadInput, Conflict
 from earthcurator.labels.fold import NOTHING_SAID, ChipState
 from earthcurator.models import Label
-from earthcurator.project.learner import Known, Learner, said
+from earthcurator.project.learner import Known, Learner, agreed, said
 from earthcurator.store.sql import Rounds, Tasks
 
 FIRST = 1e9
@@ -188,9 +188,7 @@ class Search:
 
     def _answer(self, state: ChipState) -> bool | None:
         """Whether the chip has the class, by most answers; None when nobody could tell, or as many say no as yes."""
-        clear = [self.wanted in label.value for label in said(state) if label.decision == "label"]
-        yes = sum(clear)
-        return None if 2 * yes == len(clear) else 2 * yes > len(clear)
+        return agreed(said(state), self.wanted)
 
 
 def _nothing_left(found: int) -> Advice:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from earthcurator.labels.fold import ChipState
 from earthcurator.models import Label, Person, Task
 from earthcurator.project import Project
-from earthcurator.project.learner import said
+from earthcurator.project.learner import agreed, said
 from earthcurator.web.context import is_blind
 
 
@@ -17,8 +17,8 @@ def finds(project: Project, task: Task, who: Person | None = None) -> Iterator[t
     Where `who` labels, and so must not see what others answered, only their own answers count.
     """
     for chip, state in project.tasks.states(task).items():
-        clear = [label.value for label in _heard(state, who) if label.decision == "label"]
-        classes = [name for name in task.classes if 2 * sum(name in value for value in clear) > len(clear)]
+        heard = _heard(state, who)
+        classes = [name for name in task.classes if agreed(heard, name)]
         if classes:
             yield chip, classes
 
