@@ -29,7 +29,7 @@ from earthcurator.project.embedding import COMMIT_ROWS
 from earthcurator.search import search
 from earthcurator.store.embeddings import Embeddings
 from earthcurator.store.files import LocalFiles
-from earthcurator.store.vectors import INDEX_FROM, StoredVectors, VectorIndex, _probes
+from earthcurator.store.vectors import INDEX_FROM, StoredVectors, VectorIndex, probes_for
 
 DIM = 128
 K = 100
@@ -285,7 +285,7 @@ def _lance(embeddings: Embeddings, ours: Ask, folder: Path) -> Figures:
     """
     dataset = embeddings.table.dataset
     assert dataset is not None
-    probes = _probes(2 * K, dataset.count_rows())
+    probes = probes_for(2 * K, dataset.count_rows())
 
     def ask(query: Floats) -> NDArray[np.int64]:
         scanner = dataset.scanner(

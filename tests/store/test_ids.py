@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
+import lance
 import pyarrow as pa
 import pytest
 
+from earthcurator.store import ids as store_ids
 from earthcurator.store.files import LocalFiles
 from earthcurator.store.ids import FEW, Ids
-from earthcurator.store.tables import Table
+from earthcurator.store.tables import Fragment, Table
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False)])
 
@@ -59,3 +62,29 @@ def test_rows_follow_a_table_that_was_written_anew(table: Table) -> None:
     table.change(lambda dataset: dataset.delete("id = '" + names[0] + "'"))
     table.change(lambda dataset: dataset.optimize.compact_files(materialize_deletions_threshold=0.0))
     assert ids.rows([names[5], names[0]]) == {names[5]: 4}
+
+
+def test_ids_are_read_ahead_in_steps_and_what_was_read_is_kept(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_ids, "_AT_ONCE", 2)
+    names = [f"{number:024x}"[::-1] for number in range(500)]
+    for start in range(0, 500, 100):  # a fragment each
+        add(table, names[start : start + 100])
+    scans: list[int] = []
+    read = store_ids._read
+
+    def counting(dataset: lance.LanceDataset, pieces: Sequence[Fragment]) -> list[pa.Array]:
+        scans.append(len(pieces))
+        return read(dataset, pieces)
+
+    monkeypatch.setattr(store_ids, "_read", counting)
+    ids = Ids(table)
+    asked = iter([False, True])  # whether to stop: before the first step, before the second
+    ids.read(lambda: next(asked))
+    assert scans == [2]
+    assert not ids.are_read
+    assert ids.rows([names[0], names[499]]) == {names[0]: 0, names[499]: 499}
+    assert scans == [2, 2, 1]
+    add(table, ["new"])
+    ids.read(lambda: False)
+    assert scans == [2, 2, 1, 1]
+    assert ids.rows(["new"]) == {"new": 500}

@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
 import earthcurator as ec
 from earthcurator.errors import Conflict, NotFound, StorageFailed
 from earthcurator.models import Arrival, Chip
 from earthcurator.settings import Settings
-from earthcurator.store import Chips, tables
+from earthcurator.store import Chips, Embeddings, tables
 from earthcurator.store.files import BucketFiles
+from earthcurator.store.vectors import VectorIndex
 
 
 @pytest.fixture
@@ -124,3 +126,22 @@ def ids_at(url: str) -> list[str]:
 def _arrival(name: str) -> Arrival:
     chip = Chip(id=name, media_type="image/png", width=1, height=1, sha256="0" * 64, origin=name)
     return Arrival(chip, b"bytes")
+
+
+def test_the_index_of_a_table_on_s3_knows_every_row(s3_settings: Settings, url: str, tmp_path: Path) -> None:
+    """What builds it is partly ours, and goes through files on this machine."""
+    vectors = np.random.default_rng(0).standard_normal((12_000, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    embeddings = Embeddings(files_at(url, s3_settings), "test", 16)
+    facts = {"time": None, "lon": None, "lat": None, "layer": None, "folder": None}
+    for start in (0, 6_000):  # two fragments
+        block = vectors[start : start + 6_000]
+        embeddings.add([{"id": f"{start + row}", **facts} for row in range(len(block))], block)
+    index = VectorIndex(embeddings.table, tmp_path / "vectors", 16, index_from=10_000)
+    index.maintain()
+    stored = index.open()
+    assert stored.indexed
+    for row in (0, 5_999, 6_000, 11_999):
+        found = stored.nearest(vectors[row : row + 1], 10)
+        assert found is not None
+        assert row in found

@@ -42,6 +42,14 @@ class Server:
 Serve = Callable[..., AbstractContextManager[Server]]
 
 
+def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something holds that another thread brings about."""
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def chip(number: int) -> Arrival:
     """Chip number 0 to 59: along the equator, one a day, of two layers and two class folders."""
     out = BytesIO()

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 import earthcurator as ec
-from tests.web.conftest import CHIPS, Server, chip
+from earthcurator.errors import StorageFailed
+from tests.web.conftest import CHIPS, Serve, Server, chip, eventually
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -266,3 +267,18 @@ def test_hundreds_of_beginnings_of_ids_are_refused(client: httpx.Client, chip_id
     assert client.post("/search", json={"positives": many[:20]}).status_code == 200
     refused = client.post("/search", json={"positives": many})
     assert (refused.status_code, "in full" in refused.text) == (422, True)
+
+
+def test_ids_are_read_before_the_first_search_and_a_failure_of_that_stops_nothing(
+    serve: Serve, project: ec.Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve():
+        eventually(lambda: project.chips.ids.are_read)
+
+    def fails(_halted: object) -> None:
+        raise StorageFailed("the bucket is away")
+
+    monkeypatch.setattr(project.chips.ids, "read", fails)
+    with serve() as server:
+        eventually(lambda: "the bucket is away" in caplog.text)
+        assert httpx.get(f"{server.url}/readyz").status_code == 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ import earthcurator as ec
 from earthcurator.models import Label, Task
 from earthcurator.web import trainer
 from earthcurator.web.trainer import Trainer
-from tests.web.conftest import chip
+from tests.web.conftest import chip, eventually
 
 SECONDS = 20.0
 
@@ -55,13 +54,6 @@ def say(project: ec.Project, task: Task, chip: str, value: str = "yes") -> None:
     project.tasks.store.put(label)
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_a_round_follows_new_labels_and_nothing_follows_none(project: ec.Project, chip_ids: list[str]) -> None:
     task, told = ask(project, chip_ids), Semaphore(0)
     say(project, task, chip_ids[0])
@@ -87,7 +79,7 @@ def test_of_two_servers_one_makes_each_round(project: ec.Project, chip_ids: list
             one.touch(task.id)
             other.touch(task.id)
             assert told.acquire(timeout=SECONDS)
-            until(lambda: not one._touched and not other._touched)
+            eventually(lambda: not one._touched and not other._touched)
     records = project.records.rounds.list(task.id, "round")
     assert [number for number, _ in records] == [5, 4, 3, 2, 1]
     assert [record["labels"] for _, record in records] == [5, 4, 3, 2, 1]
@@ -134,7 +126,7 @@ def test_without_vectors_it_says_so_once_and_chooses_no_encoder(
         with caplog.at_level(logging.WARNING), at_work(bare, pytest.fail) as worker:
             for _ in range(3):
                 worker.touch(task.id)
-                until(lambda: not worker._touched)
+                eventually(lambda: not worker._touched)
         assert bare.default_encoder is None
     assert [record.message for record in caplog.records] == [
         f"the queue of task {task.id} stays as it is: the project has no vectors yet"

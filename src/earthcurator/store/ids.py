@@ -7,7 +7,7 @@ rows that takes .4 CPU-ms for a hundred where looking at every id takes 17.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from threading import RLock
@@ -36,14 +36,22 @@ class Ids:
         self._table = table
         self._lock = RLock()
         self._column = pa.chunked_array([], pa.string())
-        self._of: lance.LanceDataset | None = None  # of which `_column` is the ids
-        self._seen: list[Fragment] = []  # of `_of`, one chunk each
+        self._of: lance.LanceDataset | None = None  # of which `_column` is the ids, once all are read
+        self._seen: list[Fragment] = []  # of which `_column` is the ids
         self._sorted = _Sorted.of(pa.chunked_array([], pa.string()))
 
     @property
     def are_read(self) -> bool:
         """Whether they are in memory, so that looking some up costs little."""
-        return bool(self._seen)
+        return self._of is not None
+
+    def read(self, halted: Callable[[], bool]) -> None:
+        """Bring them into memory before somebody waits for them. Asks between short steps whether to stop there."""
+        while not halted():
+            with self._lock:
+                if self._advance():
+                    self.rows([])  # sorts them
+                    return
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Which of these ids are in the table."""
@@ -86,29 +94,36 @@ class Ids:
         return list(column.filter(pc.starts_with(column, beginning)).slice(0, limit).to_pylist())
 
     def _current(self) -> pa.ChunkedArray:
-        with self._lock, translated(self._table.uri):
+        with self._lock:
+            while not self._advance():
+                pass
+            return self._column
+
+    def _advance(self) -> bool:
+        """Read some of the ids that are missing; True once none is."""
+        with translated(self._table.uri):
             dataset = self._table.dataset
             if dataset is self._of:
-                return self._column
+                return True
             pieces = fragments_of(dataset)
-            chunks = self._column.chunks
             if pieces[: len(self._seen)] != self._seen:  # healed or rewritten by another program
-                chunks, self._seen = [], []
-                self._sorted = _Sorted.of(pa.chunked_array([], pa.string()))
-            if len(pieces) > len(self._seen):
-                chunks += _read(dataset, pieces[len(self._seen) :])
-            self._column, self._seen, self._of = pa.chunked_array(chunks, pa.string()), pieces, dataset
-            return self._column
+                self._column, self._seen = pa.chunked_array([], pa.string()), []
+                self._sorted = _Sorted.of(self._column)
+            new = pieces[len(self._seen) : len(self._seen) + _AT_ONCE]
+            if new:
+                self._column = pa.chunked_array([*self._column.chunks, *_read(dataset, new)], pa.string())
+                self._seen += new
+            if len(self._seen) < len(pieces):
+                return False
+            self._of = dataset
+            return True
 
 
 def _read(dataset: lance.LanceDataset, pieces: Sequence[Fragment]) -> list[pa.Array]:
-    """The ids of these fragments: a scan of many takes half the time of one each, of all twice the memory."""
-    chunks: list[pa.Array] = []
-    for first in range(0, len(pieces), _AT_ONCE):
-        fragments = [dataset.get_fragment(number) for number, _, _ in pieces[first : first + _AT_ONCE]]
-        scan = dataset.scanner(columns=["id"], fragments=fragments, scan_in_order=True)
-        chunks += scan.to_table().combine_chunks()["id"].chunks
-    return chunks
+    """The ids of these fragments: one scan of many takes half the time of one each, of all twice the memory."""
+    fragments = [dataset.get_fragment(number) for number, _, _ in pieces]
+    scan = dataset.scanner(columns=["id"], fragments=fragments, scan_in_order=True)
+    return list(scan.to_table().combine_chunks()["id"].chunks)
 
 
 def _texts(column: pa.ChunkedArray, rows: Sequence[int]) -> Iterator[str]:

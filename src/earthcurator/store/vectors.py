@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from earthcurator.geo import contains
 from earthcurator.models import Filter, Hit
+from earthcurator.store.indexing import build_index
 from earthcurator.store.partitions import MISSING_TIME
 from earthcurator.store.sidecar import Sidecar, open_sidecar
 from earthcurator.store.tables import Fragment, Table, fragments_of, translated
@@ -31,9 +32,6 @@ TAIL_ROWS = 50_000
 """Appended rows that are compared one by one before they get an index of their own."""
 REBUILD_SHARE = 0.25
 """Share of rows outside the main index from which one new index over all rows is built."""
-NUM_BITS = 3
-"""Bits a dimension in the index; scores come from the sidecar. 5 bits: 44 % larger, the same recall (vectors.md §2)."""
-SAMPLE_RATE = 64
 _INDEXED_DIMS = 8  # Lance's index takes vectors of a multiple of 8 numbers; all others are compared one by one
 _INDEX = "vector_idx"
 _BLOCK = 1024
@@ -78,7 +76,7 @@ class VectorIndex:
         indexed = [sum(rows.get(fragment, 0) for fragment in segment) for segment in _segments(dataset)]
         if total - max(indexed, default=0) > REBUILD_SHARE * total:
             log.info("building the vector index of %d rows", total)
-            self._table.change(_build)
+            self._table.change(lambda latest: build_index(latest, _INDEX))
         elif total - sum(indexed) > self._tail_rows:
             log.info("indexing %d new rows", total - sum(indexed))
             # 0: a new index beside the others. Merging would re-partition the main one.
@@ -191,7 +189,7 @@ class StoredVectors:
                 "column": "vector",
                 "q": example,
                 "k": k,
-                "nprobes": _probes(k, len(self)),
+                "nprobes": probes_for(k, len(self)),
                 "approx_mode": "accurate",
             },
         )
@@ -209,14 +207,7 @@ class StoredVectors:
         return self._tail[best.ravel()]
 
 
-def _build(dataset: lance.LanceDataset) -> None:
-    # Unit rows: L2 ranks like the cosine, and is the one metric whose distances agree on all of Lance's paths.
-    dataset.create_index(
-        "vector", "IVF_RQ", name=_INDEX, metric="L2", num_bits=NUM_BITS, sample_rate=SAMPLE_RATE, replace=True
-    )
-
-
-def _probes(k: int, rows: int) -> int:
+def probes_for(k: int, rows: int) -> int:
     """How many partitions to look into for `k` candidates, so that recall@100 stays above .99.
 
     By benchmarks/search_speed.py at a million rows. The more rows, the more partitions neighbours lie in: at ten

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from threading import Event, Thread
 
 from fastapi import FastAPI
 
 import earthcurator
+from earthcurator.errors import CuratorError
 from earthcurator.jobs import Runner
 from earthcurator.project import Project
 from earthcurator.web import (
@@ -33,7 +36,9 @@ from earthcurator.web.guard import Guard
 from earthcurator.web.lanes import Lanes
 from earthcurator.web.pages import Pages
 from earthcurator.web.serving import Serving
-from earthcurator.web.trainer import Trainer
+from earthcurator.web.trainer import STOP_SECONDS, Trainer
+
+log = logging.getLogger(__name__)
 
 PARTS = (
     chips.router,
@@ -61,18 +66,24 @@ def create_app(
     broadcast = live.Broadcast(project)
     trainer = Trainer(project, broadcast.look)
 
+    ended = Event()
+    ahead = Thread(target=_read_ahead, args=(project, ended.is_set), name="curator-ids", daemon=True)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with broadcast.running():
+            ahead.start()
             trainer.start()
             if runner is not None:
                 runner.start()
             try:
                 yield
             finally:
+                ended.set()
                 trainer.stop()
                 if runner is not None:
                     runner.stop()
+                ahead.join(STOP_SECONDS)
 
     app = FastAPI(
         title="Curator",
@@ -105,3 +116,11 @@ def create_app(
     app.add_middleware(SignedInFirst)
     app.add_middleware(Guard, serving=serving, metrics=counted)
     return app
+
+
+def _read_ahead(project: Project, halted: Callable[[], bool]) -> None:
+    """What the first search would wait for: at ten million chips their ids take ten seconds and more."""
+    try:
+        project.chips.ids.read(halted)
+    except CuratorError as error:
+        log.warning("the ids of chips could not be read ahead: %s", error)
