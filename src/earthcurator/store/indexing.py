@@ -8,14 +8,13 @@ product in single precision says which partition a row belongs to; Lance is give
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import lance
 import numpy as np
 import pyarrow as pa
-from lance.indices import IndicesBuilder, IvfModel
+from lance.indices import IndicesBuilder
 from numpy.typing import NDArray
 
 PARTITION_ROWS = 4096
@@ -33,50 +32,25 @@ Floats = NDArray[np.float32]
 
 def build_index(dataset: lance.LanceDataset, name: str) -> None:
     """Index all rows of the column `vector`, which are of unit length, in place of the index of that name."""
+    partitions = max(1, dataset.count_rows() // PARTITION_ROWS)
     with TemporaryDirectory(prefix="curator-index-") as scratch:
-        centroids = _centroids(dataset, max(1, dataset.count_rows() // PARTITION_ROWS), f"{scratch}/sample")
-        dataset.create_index(**_options(dataset, name, centroids, None, scratch))
-
-
-def extend_index(dataset: lance.LanceDataset, name: str) -> None:
-    """Index the rows that the index of that name does not know, in the same partitions, as a part of their own."""
-    known = set().union(*indexed_fragments(dataset, name))
-    new = [fragment.fragment_id for fragment in dataset.get_fragments() if fragment.fragment_id not in known]
-    if not new:  # another program was first
-        return
-    centroids = _stacked(dataset.get_ivf_model(name))
-    with TemporaryDirectory(prefix="curator-index-") as scratch:
-        options = _options(dataset, name, centroids, new, scratch)
-        part = dataset.create_index_uncommitted(fragment_ids=new, **options)
-        dataset.commit_existing_index_segments(name, "vector", [part])
-
-
-def indexed_fragments(dataset: lance.LanceDataset | None, name: str) -> list[set[int]]:
-    """The fragments that each part of the index covers."""
-    indices = [] if dataset is None else [index for index in dataset.describe_indices() if index.name == name]
-    return [set(segment.fragment_ids) for index in indices for segment in index.segments]
-
-
-def _options(
-    dataset: lance.LanceDataset, name: str, centroids: Floats, fragments: Sequence[int] | None, scratch: str
-) -> dict[str, Any]:
-    """What Lance is told, to index these fragments (None: all) with these centroids."""
-    assigned = f"{scratch}/assigned"
-    rows = pa.RecordBatchReader.from_batches(_ASSIGNED, _assigned(dataset, centroids, fragments))
-    lance.write_dataset(rows, assigned, max_rows_per_file=dataset.count_rows())  # Lance takes one file
-    return {
-        "column": "vector",
-        "index_type": "IVF_RQ",
-        "name": name,
+        centroids = _centroids(dataset, partitions, f"{scratch}/sample")
+        assigned = f"{scratch}/assigned"
+        rows = pa.RecordBatchReader.from_batches(_ASSIGNED, _assigned(dataset, centroids))
+        lance.write_dataset(rows, assigned, max_rows_per_file=dataset.count_rows())  # Lance takes one file
         # Unit rows: L2 ranks like the cosine, and is the one metric whose distances agree on all of Lance's paths.
-        "metric": "L2",
-        "num_bits": NUM_BITS,
-        "sample_rate": SAMPLE_RATE,
-        "num_partitions": len(centroids),
-        "ivf_centroids": centroids.astype(np.float16),
-        "precomputed_partition_dataset": assigned,
-        "replace": True,
-    }
+        dataset.create_index(
+            "vector",
+            "IVF_RQ",
+            name=name,
+            metric="L2",
+            num_bits=NUM_BITS,
+            sample_rate=SAMPLE_RATE,
+            num_partitions=partitions,
+            ivf_centroids=centroids.astype(np.float16),
+            precomputed_partition_dataset=assigned,
+            replace=True,
+        )
 
 
 def _centroids(dataset: lance.LanceDataset, partitions: int, scratch: str) -> Floats:
@@ -88,22 +62,15 @@ def _centroids(dataset: lance.LanceDataset, partitions: int, scratch: str) -> Fl
     trained = IndicesBuilder(lance.write_dataset(pa.table({"vector": column}), scratch), "vector").train_ivf(
         num_partitions=partitions, distance_type="l2", sample_rate=SAMPLE_RATE
     )
-    return _stacked(trained)
+    return np.stack(trained.centroids.to_numpy(zero_copy_only=False)).astype(np.float32)
 
 
-def _stacked(model: IvfModel) -> Floats:
-    return np.stack(model.centroids.to_numpy(zero_copy_only=False)).astype(np.float32)
-
-
-def _assigned(
-    dataset: lance.LanceDataset, centroids: Floats, fragments: Sequence[int] | None
-) -> Iterator[pa.RecordBatch]:
+def _assigned(dataset: lance.LanceDataset, centroids: Floats) -> Iterator[pa.RecordBatch]:
     """The partition of each row: that with the nearest centroid."""
     # |v - c|² = |v|² - 2 (v·c - |c|²/2), so the nearest has the largest product of (v, 1) and (c, -|c|²/2).
     sides = np.concatenate([centroids, -(centroids**2).sum(axis=1, keepdims=True) / 2], axis=1).T
     products = np.empty((_BLOCK, len(centroids)), np.float32)
-    pieces = None if fragments is None else [dataset.get_fragment(number) for number in fragments]
-    for batch in dataset.to_batches(columns=["vector"], with_row_id=True, batch_size=_BATCH, fragments=pieces):
+    for batch in dataset.to_batches(columns=["vector"], with_row_id=True, batch_size=_BATCH):
         rows = np.pad(_vectors(batch["vector"]), ((0, 0), (0, 1)), constant_values=1)
         nearest = np.empty(len(rows), np.uint32)
         for start in range(0, len(rows), _BLOCK):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from earthcurator.geo import contains
 from earthcurator.models import Filter, Hit
-from earthcurator.store.indexing import build_index, extend_index, indexed_fragments
+from earthcurator.store.indexing import build_index
 from earthcurator.store.partitions import MISSING_TIME
 from earthcurator.store.sidecar import Sidecar, open_sidecar
 from earthcurator.store.tables import Fragment, Table, fragments_of, translated
@@ -73,13 +73,14 @@ class VectorIndex:
         total = sum(rows.values())
         if total < self._index_from or self._dim % _INDEXED_DIMS:
             return
-        indexed = [sum(rows.get(fragment, 0) for fragment in segment) for segment in indexed_fragments(dataset, _INDEX)]
+        indexed = [sum(rows.get(fragment, 0) for fragment in segment) for segment in _segments(dataset)]
         if total - max(indexed, default=0) > REBUILD_SHARE * total:
             log.info("building the vector index of %d rows", total)
             self._table.change(lambda latest: build_index(latest, _INDEX))
         elif total - sum(indexed) > self._tail_rows:
             log.info("indexing %d new rows", total - sum(indexed))
-            self._table.change(lambda latest: extend_index(latest, _INDEX))
+            # 0: a new index beside the others. Merging would re-partition the main one.
+            self._table.change(lambda latest: latest.optimize.optimize_indices(num_indices_to_merge=0))
 
 
 class StoredVectors:
@@ -90,7 +91,7 @@ class StoredVectors:
         self._dataset = dataset
         self._sidecar = sidecar
         self._first = _first_rows(sidecar.fragments)
-        indexed = set().union(*indexed_fragments(dataset, _INDEX))
+        indexed = set().union(*_segments(dataset))
         self.indexed = bool(indexed)
         """Whether `nearest` goes through a vector index."""
         self._tail = _rows_outside(sidecar.fragments, indexed)
@@ -213,6 +214,14 @@ def probes_for(k: int, rows: int) -> int:
     million the same number gives .979 and 2.1 times as many .992, for a tenth more time (benchmarks/query_scale.py).
     """
     return math.ceil((4 + 1.2 * math.sqrt(k)) * math.cbrt(max(1.0, rows / 1_000_000)))
+
+
+def _segments(dataset: lance.LanceDataset | None) -> list[set[int]]:
+    """The fragments each part of the vector index covers."""
+    if dataset is None:
+        return []
+    indices = [index for index in dataset.describe_indices() if index.name == _INDEX]
+    return [set(segment.fragment_ids) for index in indices for segment in index.segments]
 
 
 def _first_rows(fragments: tuple[Fragment, ...]) -> NDArray[np.int64]:
