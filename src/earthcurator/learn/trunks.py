@@ -83,7 +83,9 @@ def trunk_shape(trunk: nn.Module) -> str:
 class ResNet(nn.Module):
     """He et al. 2015, https://arxiv.org/abs/1512.03385, with two 3 x 3 convolutions a block.
 
-    The stem is one 3 x 3 convolution of stride 2 without pooling, since pictures are small.
+    The stem is one 3 x 3 convolution of stride 2 without pooling, since pictures are small. Each block begins as the
+    identity (Goyal et al. 2017, https://arxiv.org/abs/1706.02677): without it SimSiam at first gets worse from random
+    weights.
     """
 
     def __init__(self, width: int = 64, blocks: tuple[int, ...] = (2, 2, 2, 2)) -> None:
@@ -108,6 +110,7 @@ class _Residual(nn.Module):
         super().__init__()
         self.first = _convolution(channels, out, stride=stride)
         self.second = _convolution(out, out)
+        nn.init.zeros_(self.second[1].weight)
         same = stride == 1 and channels == out
         self.way = nn.Identity() if same else _convolution(channels, out, kernel=1, stride=stride)
 
