@@ -2,12 +2,12 @@
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/s3_query.py --eurosat DIR --ucmerced DIR
 
-A local project is copied, file by file, to SeaweedFS on this machine (no network in between: add a round trip for each
-read of a distant bucket). Two servers that share a PostgreSQL and a cache on disk search it. `cold`: that cache is
-empty, so that the first search waits until every vector is copied. `another process`: the second server. `restarted`:
-a new one, after both have ended. `again`: the same queries once more. The peer, in the same run, is a server on the
-local project. Clients ask one after another, each time on a new connection. `many_vectors.py` says how the vectors are
-made.
+One project grows to each size in turn, and is copied, file by file, to SeaweedFS on this machine (no network in
+between: add a round trip for each read of a distant bucket). Two servers that share a PostgreSQL and a cache on disk
+search it. `cold`: that cache is empty, so that the first search waits until every vector is copied. `another process`:
+the second server. `restarted`: a new one, after both have ended. `again`: the same queries once more. The peer, in the
+same run, is a server on the local project. Clients ask one after another, each time on a new connection.
+`many_vectors.py` says how the vectors are made.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from many_vectors import Figures, Server, add_arguments, embeddings_of, grow, op
 from obstore.store import S3Store
 from query_scale import answers_of, one_pass
 
+SIZES = [400_000, 1_000_000, 10_000_000]
 BUCKET = "ready"
 PARTS = ("curator.json", "chips.lance", "embeddings", "encoders")
 """Of a project, what moves to a bucket; the rest is made again."""
@@ -32,16 +33,24 @@ PARTS = ("curator.json", "chips.lance", "embeddings", "encoders")
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
-    parser.add_argument("--size", type=int, default=400_000, help="from 300,000 on searches go through the index")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="from 300,000 on searches use the index")
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     chosen = parser.parse_args(words)
+    stages = []
+    for size in sorted(chosen.sizes):
+        stages.append(stage(chosen, size))
+        record("s3_query", {"stages": stages}, folder=chosen.out)
+
+
+def stage(chosen: argparse.Namespace, size: int) -> Figures:
+    """The project at this size, in its folder and in a new bucket."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
     from tests.postgres import PostgresServer
     from tests.store.conftest import KEY, SECRET, S3Server
 
-    local = chosen.scratch / f"s3-{chosen.size}"
-    expected, indexed = prepare(chosen, local)
+    local = chosen.scratch / "project"
+    expected, indexed = prepare(chosen, local, size)
     rows: list[Figures] = []
     with TemporaryDirectory(dir=chosen.scratch) as folder:
         cache = Path(folder) / "cache"
@@ -71,22 +80,21 @@ def main(words: Sequence[str] | None = None) -> None:
             postgresql.stop()
             s3.kill()
     print(table(rows))
-    figures = {
-        "vectors": chosen.size,
+    return {
+        "vectors": size,
         "indexed": indexed,
         "bytes in the bucket": copied,
         "bytes in the cache": cached,
         "rows": rows,
         "all answers equal the local ones": all(row["same ids and scores"] == 1 for row in rows),
     }
-    record("s3_query", figures, folder=chosen.out)
 
 
-def prepare(chosen: argparse.Namespace, local: Path) -> tuple[Figures, bool]:
+def prepare(chosen: argparse.Namespace, local: Path, size: int) -> tuple[Figures, bool]:
     """The local project: what searches by some of its chips find, in Python, and whether through an index."""
     made = source(chosen.scratch, chosen.eurosat, chosen.ucmerced)
     with open_or_create(local) as project:
-        grow(project, made, chosen.size)
+        grow(project, made, size)
         project.chips.maintain()
         embeddings = embeddings_of(project)
         embeddings.index.maintain()

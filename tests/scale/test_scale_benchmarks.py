@@ -102,7 +102,7 @@ def test_s3_query_answers_as_the_local_project_does(scratch: Path, monkeypatch: 
     from many_vectors import Server
 
     monkeypatch.setattr(s3_query, "serving", partial(serving, Server, scratch))
-    found = figures(s3_query, scratch, "--size", str(SIZE), "--queries", str(QUERIES))
-    assert found["all answers equal the local ones"]
-    assert len(found["rows"]) == 8
-    assert found["bytes in the cache"] > 4 * 128 * SIZE
+    (stage,) = figures(s3_query, scratch, "--sizes", str(SIZE), "--queries", str(QUERIES))["stages"]
+    assert stage["all answers equal the local ones"]
+    assert len(stage["rows"]) == 8
+    assert stage["bytes in the cache"] > 4 * 128 * SIZE
