@@ -206,6 +206,16 @@ def test_a_few_unreadable_pictures_are_left_out_and_named() -> None:
     assert set(done.unreadable) <= set(broken)
 
 
+def test_two_programs_are_not_at_one_training(tmp_path: Path) -> None:
+    def once_more(_: Progress) -> None:
+        with pytest.raises(Conflict, match="another program is at this training"):
+            train(ground(48), small_trunk(), simclr(), short(epochs=1), checkpoint_folder=tmp_path, device="cpu")
+
+    recipe = short(epochs=1)
+    done = train(ground(48), small_trunk(), simclr(), recipe, checkpoint_folder=tmp_path, progress=once_more)
+    assert done.ending == "finished"
+
+
 def test_another_training_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
     train(ground(48), small_trunk(), simclr(), short(epochs=1), checkpoint_folder=tmp_path, device="cpu")
     with pytest.raises(Conflict, match="rate"):

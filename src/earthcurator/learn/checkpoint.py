@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from earthcurator.errors import BadInput, Conflict, StorageFailed
 
@@ -19,21 +22,36 @@ FORMAT = 1
 NAME = "training.pt"
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While no other program goes on from the folder's checkpoint, or replaces it. Raises Conflict if one does now."""
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        with _told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+    except Timeout:
+        raise Conflict(
+            f"another program is at this training (it holds {lock.lock_file})",
+            hint="wait until it ends, or begin another training: with another seed, for one",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def save(folder: Path, settings: dict[str, Any], state: dict[str, Any]) -> None:
     """Replace the folder's checkpoint."""
     path = folder / NAME
     beside = path.with_suffix(".partial")
-    try:
+    with _told(path):
         folder.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
             torch.save({"format": FORMAT, "settings": settings, "state": state}, file)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError as exc:
-        raise StorageFailed(
-            f"the checkpoint {path} cannot be written: {exc.strerror or exc}", hint="free some space"
-        ) from exc
 
 
 def load(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
@@ -60,6 +78,19 @@ def load(folder: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
         )
     state: dict[str, Any] = found["state"]
     return state
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn the disk's refusals into our sentence; Timeout, which is one in Python's eyes, is not one."""
+    try:
+        yield
+    except Timeout:
+        raise
+    except OSError as exc:
+        raise StorageFailed(
+            f"the checkpoint {path} cannot be written: {exc.strerror or exc}", hint="free some space"
+        ) from exc
 
 
 def _is_archive(path: Path) -> bool:

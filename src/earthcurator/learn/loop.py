@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -64,9 +64,10 @@ def train(
     """Teach the trunk with the method, and give it back with the weights that did best on held-out pictures.
 
     The trunk maps (n, 3, s, s) within 0..1 to (n, d). `classes` are names of some pictures' classes: they only measure,
-    and never teach. With a folder that has a checkpoint of the same training, that training goes on. Ctrl-C and `stop`
-    end it after the step under way, with a checkpoint and with what is best so far. Ctrl-C after `stop` ends it with
-    the checkpoint alone: KeyboardInterrupt. Of several processes, only the first calls `progress` and writes.
+    and never teach. With a folder that has a checkpoint of the same training, that training goes on; Conflict is raised
+    while another program is at it. Ctrl-C and `stop` end it after the step under way, with a checkpoint and with what
+    is best so far. Ctrl-C after `stop` ends it with the checkpoint alone: KeyboardInterrupt. Of several processes, only
+    the first calls `progress` and writes.
     """
     process = join(device)
     train_ids, held_out_ids = split(source.ids)
@@ -77,28 +78,29 @@ def train(
     method.adopt(trunk)
     run = Run(trunk, method, recipe, process, probe, len(train_ids))
     settings = _settings(recipe, trunk, method, train_ids, process.count)
-    saved = checkpoint.load(checkpoint_folder, settings) if checkpoint_folder and process.rank == 0 else None
-    saved = process.from_first(saved)
-    if saved is None:
-        run.measure()
-    else:
-        run.restore(saved)
-        log.info("training goes on from step %s", run.step)
+    folder = checkpoint_folder if process.rank == 0 else None
+    with checkpoint.alone(folder) if folder else nullcontext():
+        saved = process.from_first(checkpoint.load(folder, settings) if folder else None)
+        if saved is None:
+            run.measure()
+        else:
+            run.restore(saved)
+            log.info("training goes on from step %s", run.step)
 
-    def save() -> None:
-        if checkpoint_folder is not None and process.rank == 0:
-            checkpoint.save(checkpoint_folder, settings, run.state())
+        def save() -> None:
+            if folder:
+                checkpoint.save(folder, settings, run.state())
 
-    try:
-        ending = _learn(source, train_ids, run, progress, stop, save, clock)
-    except KeyboardInterrupt:
-        log.warning("training is stopped at step %s; its best so far is kept", run.step)
-        save()
-        if stop():
-            raise
-        run.measure()
-        save()
-        ending = "stopped"
+        try:
+            ending = _learn(source, train_ids, run, progress, stop, save, clock)
+        except KeyboardInterrupt:
+            log.warning("training is stopped at step %s; its best so far is kept", run.step)
+            save()
+            if stop():
+                raise
+            run.measure()
+            save()
+            ending = "stopped"
     return run.trained(ending, train_ids, held_out_ids)
 
 
