@@ -31,7 +31,7 @@ from earthcurator.orders import Estimate, Order, Source
 from earthcurator.regions import Region, read_region, region_of_box
 from earthcurator.registry import Registry
 from earthcurator.search import parse_dates
-from earthcurator.settings import Settings
+from earthcurator.settings import Settings, from_environment
 from earthcurator.store import SqliteTileCache
 
 Progress = Callable[[int, int | None], None]
@@ -151,7 +151,7 @@ class Imagery:
         self, source: str | None = None, *, settings: Settings | None = None, policy: Policy | None = None
     ) -> None:
         """`policy` is how it behaves towards the source, by default as the settings say."""
-        settings = settings or Settings()
+        settings = settings or from_environment()
         self._settings = settings
         self.url = _checked(source or settings.source)
         self._open = ExitStack()

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
 )
+
+from earthcurator.errors import BadInput
+
+_CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def cores() -> int:
+    """How many this process may use: by its affinity, and by the quota of its container (Linux control groups 2)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, _CPU_QUOTA.read_text(encoding="ascii").split())
+    except (OSError, ValueError):  # there are none here, or no limit: "max"
+        return allowed
+    return max(1, min(allowed, math.ceil(quota / period)))
 
 
 class Settings(BaseSettings):
@@ -21,9 +36,7 @@ class Settings(BaseSettings):
 
     project: str = Field(default=".", description="Folder or URL of the project that commands work on.")
     threads: int = Field(
-        default_factory=lambda: (
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        ),
+        default_factory=cores,
         ge=1,
         description="Threads for decoding and encoding pictures; all cores by default.",
     )
@@ -130,3 +143,14 @@ class Settings(BaseSettings):
             "allow_http": "true" if (self.s3_endpoint or "").startswith("http://") else None,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+
+def from_environment() -> Settings:
+    """The settings of this process. Raises BadInput that names the variable of which the value cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = str(first["loc"][0])
+        name = f"CURATOR_{place}".upper() if place in Settings.model_fields else place.upper()
+        raise BadInput(f"{name} is {first['input']!r}: {first['msg']}", hint=f"change or unset {name}") from error

@@ -222,3 +222,9 @@ def test_setting_that_makes_no_sense_is_a_sentence(shell: Shell, ready: Path, mo
     code, _, err = shell("--project", ready, "embed")
     assert code == 2
     assert err.startswith("error: CURATOR_THREADS is 'many'")
+    monkeypatch.setenv("CURATOR_THREADS", "1")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "x")
+    code, _, err = shell("plan", "MODIS_Terra_CorrectedReflectance_TrueColor", "--dates", "2020")
+    assert code == 2
+    assert err.startswith("error: SLURM_ARRAY_TASK_ID is 'x'")
+    assert "hint: change or unset SLURM_ARRAY_TASK_ID" in err

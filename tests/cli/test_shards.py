@@ -41,6 +41,41 @@ def test_embedding_as_tasks_of_an_array(shell: Shell, shared: Path, monkeypatch:
     assert json.loads(shell("embed", "--json")[1])["added"] == 0
 
 
+def test_task_of_an_array_with_processes_of_its_own(
+    shell: Shell, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = shell("shards", "plan", "embed", "--size", 3)[1].strip()
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    monkeypatch.setattr("earthcurator.scale.run_shard", lambda *_, **__: pytest.fail("it was not to be done in here"))
+    code, out, _ = shell("shards", "run", plan, "--of", 2, "--workers", 2, "--json")
+    assert (code, json.loads(out)["made"]) == (0, 2)
+
+
+def test_what_is_said_of_a_plan_leads_on(shell: Shell, shared: Path) -> None:
+    plan, err = (said.strip() for said in shell("shards", "plan", "embed")[1:])
+    assert f"1 shard, 0 done; next: curator shards run {plan}" in err
+    assert shell("shards", "run", plan, "--index", 0)[0] == 0
+    assert f"1 shard, 1 done; next: curator shards commit {plan}" in shell("shards", "plan", "embed")[2]
+
+
+def test_damaged_records_are_named(shell: Shell, shared: Path) -> None:
+    plan = shell("shards", "plan", "embed", "--size", 3)[1].strip()
+    shell("shards", "run", plan, "--index", 1)
+    (shared / "shards" / "junk").mkdir()
+    assert shell("shards", "status")[0] == 0
+    note = shared / "shards" / plan / "done" / "1.json"
+    note.write_text("{")
+    code, error, _ = failure(shell("shards", "commit", plan))
+    assert (code, error) == (6, f"error: shards/{plan}/done/1.json is damaged")
+    note.unlink()
+    note = shared / "shards" / plan / "commits" / "x.json"
+    note.parent.mkdir()
+    note.write_text("[]")
+    code, error, hint = failure(shell("shards", "status", plan))
+    assert (code, error) == (6, f"error: shards/{plan}/commits/x.json is damaged")
+    assert "commit again" in hint
+
+
 def test_one_shard_by_its_number(shell: Shell, shared: Path) -> None:
     plan = shell("shards", "plan", "embed", "--size", 3)[1].strip()
     code, out, _ = shell("shards", "run", plan, "--index", 2, "--json")

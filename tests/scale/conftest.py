@@ -36,6 +36,16 @@ def bucket(s3_settings: Settings, make_pictures: Callable[..., Path]) -> str:  #
     return where
 
 
+@pytest.fixture
+def alone(tmp_path: Path, make_pictures: Callable[..., Path]) -> str:
+    """A project with the same chips, embedded by one process."""
+    where = str(tmp_path / "alone")
+    fill(where, make_pictures)
+    with ec.open(where) as project:
+        project.embed()
+    return where
+
+
 @pytest.fixture(params=["folder", "bucket"])
 def location(request: pytest.FixtureRequest) -> str:
     """The one and the other."""
@@ -60,6 +70,17 @@ def vectors_of(where: str) -> dict[str, NDArray[np.float16]]:
     found = {row["id"]: np.array(row["vector"], np.float16) for row in rows}
     assert len(found) == len(rows)
     return found
+
+
+def assert_finds_the_same(where: str, expected: str) -> None:
+    """Every chip, asked with, finds the same chips with the same scores in both projects; up to float16."""
+    assert vectors_of(where).keys() == vectors_of(expected).keys()
+    with ec.open(where) as one, ec.open(expected) as other:
+        for chip in other.chips.all():
+            ours, theirs = (each.search(ec.Query(positives=[chip], k=PICTURES)).hits for each in (one, other))
+            assert {hit.chip for hit in ours} == {hit.chip for hit in theirs}
+            scores = {hit.chip: hit.score for hit in theirs}
+            np.testing.assert_allclose([hit.score for hit in ours], [scores[hit.chip] for hit in ours], atol=2e-3)
 
 
 def ids_of(where: str, *, opened_with: Settings | None = None) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,19 +14,21 @@ from typing import Any
 import pytest
 
 import earthcurator as ec
+from earthcurator.errors import SourceUnreachable
 from earthcurator.scale import commit, missing, plan_embed
-from earthcurator.scale.ray import run_on_ray
+from earthcurator.scale.ray import _at_once, run_on_ray
 from tests.forks import curator
 
-from .conftest import PICTURES, children_of, data_files, vectors_of
+from .conftest import PICTURES, assert_finds_the_same, children_of, data_files, vectors_of
 
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "180")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-pytest.importorskip("ray", reason="needs the extra scale")
+ray = pytest.importorskip("ray", reason="needs the extra scale")
 
 # Ray leaves sockets and files of its own to the garbage collector.
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.allow_hosts(["127.0.0.1", "::1", ray.util.get_node_ip_address()]),  # where Ray's head listens
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -56,7 +59,7 @@ def kill_node(node: Any) -> int:
     return len(busy)
 
 
-def test_killed_node_costs_the_shards_that_it_was_at(cluster: Any, folder: str) -> None:
+def test_killed_node_costs_the_shards_that_it_was_at(cluster: Any, folder: str, alone: str) -> None:
     second = cluster.add_node(num_cpus=2, **STORE)
     hit: list[int] = []
     killer = threading.Thread(target=lambda: hit.append(kill_node(second)))
@@ -67,8 +70,24 @@ def test_killed_node_costs_the_shards_that_it_was_at(cluster: Any, folder: str) 
         killer.join()
         assert (ran.made + ran.there, ran.failed) == (20, {})
         assert commit(project, plan).rows == PICTURES
-    assert len(vectors_of(folder)) == PICTURES
+    assert_finds_the_same(folder, alone)
     assert len(data_files(folder)) <= 20 + hit[0]  # one of each shard, and of those that were hit
+
+
+def test_cluster_that_is_not_there_is_a_sentence(folder: str) -> None:
+    with ec.open(folder) as project:
+        plan = plan_embed(project, size=2)
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            address = f"127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(SourceUnreachable, match=f"there is no Ray cluster at {address}: .*refused"):
+            run_on_ray(folder, plan, [0], settings=project.settings, address=address)
+
+
+def test_tasks_that_run_at_once_are_those_that_there_are_and_that_have_room() -> None:
+    assert _at_once({"CPU": 64.0}, 0, 7) == 7
+    assert _at_once({"CPU": 4.0}, 0, 7) == 4
+    assert _at_once({"CPU": 64.0, "GPU": 2.0}, 0.5, 7) == 4
+    assert _at_once({}, 1, 7) == 1
 
 
 def test_killed_driver_does_no_finished_shard_again(cluster: Any, folder: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +12,31 @@ import numpy as np
 import pytest
 
 import earthcurator as ec
-from earthcurator.errors import BadInput, Conflict, SourceUnreachable
+from earthcurator.errors import BadInput, Conflict, SourceUnreachable, StorageFailed
 from earthcurator.imagery import Imagery, orders
 from earthcurator.models import Arrival, Chip
 from earthcurator.project.sharding import ShardBook
-from earthcurator.scale import commit, missing, plan_download, plan_embed, plan_index, run_here, run_shard, status
+from earthcurator.scale import (
+    commit,
+    local,
+    missing,
+    plan_download,
+    plan_embed,
+    plan_index,
+    run_here,
+    run_shard,
+    status,
+)
 from earthcurator.scale.status import shards_of_task
 from earthcurator.scale.work import polite
 from earthcurator.settings import Settings
 from earthcurator.store import LocalFiles
 from earthcurator.testing.gibs import FakeGibs, Faults
 
-from .conftest import PICTURES, data_files, fill, ids_of, run_all, vectors_of
+from .conftest import PICTURES, assert_finds_the_same, data_files, ids_of, run_all, vectors_of
 
 
-def test_several_processes_make_the_vectors_that_one_makes(
-    bucket: str, tmp_path: Path, make_pictures: Callable[..., Path]
-) -> None:
-    alone = str(tmp_path / "alone")
-    fill(alone, make_pictures)
-    with ec.open(alone) as project:
-        project.embed()
+def test_several_processes_make_the_vectors_that_one_makes(bucket: str, alone: str) -> None:
     with ec.open(bucket) as project:
         plan = plan_embed(project, size=9)
         ran = run_here(bucket, plan, missing(project, plan), workers=2, settings=project.settings)
@@ -40,10 +45,25 @@ def test_several_processes_make_the_vectors_that_one_makes(
         done = commit(project, plan)
         assert (done.shards, done.rows, done.doubled) == (5, PICTURES, 0)
         assert project.search(ec.Query(positives=[next(project.chips.all())], k=3)).waiting == 0
-    expected, found = vectors_of(alone), vectors_of(bucket)
-    assert found.keys() == expected.keys()
-    for chip, vector in expected.items():
-        np.testing.assert_allclose(found[chip].astype(np.float32), vector.astype(np.float32), atol=2e-3)
+    assert_finds_the_same(bucket, alone)
+
+
+def test_error_of_a_worker_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> str:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(local, "run_at", failing)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    ours, theirs = Pipe()
+    ours.send(3)
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(local._work, theirs, "", Settings(), "", 1)
+        outcome = ours.recv()
+        ours.close()
+        worker.result()
+    theirs.close()
+    assert isinstance(outcome, StorageFailed)
+    assert str(outcome) == "ZeroDivisionError: by nothing"
 
 
 def test_two_workers_at_every_shard_make_it_once(location: str) -> None:

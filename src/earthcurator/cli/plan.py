@@ -28,7 +28,7 @@ from earthcurator.gibs.plan import choose_zoom, pyramid_of, times_of
 from earthcurator.gibs.source import BULK_TILES
 from earthcurator.imagery import Imagery
 from earthcurator.orders import Order
-from earthcurator.settings import Settings
+from earthcurator.settings import from_environment
 
 WORLD = "-180,-90,180,90"
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -56,7 +56,7 @@ def plan(layers: tuple[str, ...], prices: Path | None, source: str | None, as_js
     """
     paid = read_prices(prices) if prices else default_prices()
     [order] = ordered(layers, region=None, worldview=None, crs=None, bands="", **options)
-    settings = Settings()
+    settings = from_environment()
     with Imagery(source, settings=settings) as imagery:
         wanted, is_gibs = list(_wanted(order, imagery)), imagery.wmts.is_gibs
     encoder = packaged_for(order.chip_size or math.isqrt(wanted[0].tile_pixels))

@@ -114,7 +114,8 @@ def _tell_plan(project: Project, name: str, as_json: bool) -> None:
         answer(now)
         return
     click.echo(name)
-    say(f"{now.shards:,} shards, {now.done:,} of them done; next: curator shards run {name}")
+    step = "run" if now.missing else "commit"
+    say(f"{_shards(now.shards)}, {now.done:,} done; next: curator shards {step} {name}")
 
 
 # -- run ---------------------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ def run(
     Example: curator shards run 3f1c --workers 8
              sbatch --array=0-99 --wrap 'curator shards run 3f1c --of 100'
     """
-    from earthcurator.scale import missing, run_here
+    from earthcurator.scale import missing
     from earthcurator.scale.status import shards_of_task, tasks_of_array
 
     with here.open() as project, progress("shards") as report:
@@ -163,20 +164,16 @@ def run(
                 alone = index is not None and of is None  # somebody tries one
                 at_once = tasks_of_array(project, name, 1 if alone else of)
                 _warn_of_share(project, name, at_once)
-            ran = _run_task(project, name, todo, at_once, report)
+            if workers is None:
+                ran = _run_task(project, name, todo, at_once, report)
+            else:
+                ran = _run_processes(project, name, todo, workers, at_once, report)
         elif of is not None:
             raise BadInput("which of the tasks is this?", hint="add --index, or let an array run it")
         else:
+            # To download, more are no faster: a source sends what its rules allow.
             processes = workers or (project.settings.threads if _kind(project, name) == "embed" else 1)
-            ran = run_here(
-                project.location,
-                name,
-                missing(project, name),
-                workers=processes,  # to download, more are no faster: a source sends what its rules allow
-                settings=project.settings,
-                at_once=at_once or 1,
-                progress=report,
-            )
+            ran = _run_processes(project, name, missing(project, name), processes, at_once or 1, report)
     _tell_ran(name, ran, as_json)
 
 
@@ -208,15 +205,31 @@ def _run_task(project: Project, name: str, indices: list[int], at_once: int, rep
     return ran
 
 
+def _run_processes(
+    project: Project, name: str, indices: list[int], workers: int, at_once: int, report: Progress
+) -> Ran:
+    from earthcurator.scale import run_here
+
+    return run_here(
+        project.location,
+        name,
+        indices,
+        workers=workers,
+        settings=project.settings,
+        at_once=at_once,
+        progress=report,
+    )
+
+
 def _tell_ran(name: str, ran: Ran, as_json: bool) -> None:
     if as_json:
         answer({**asdict(ran), "failed": {index: str(error) for index, error in ran.failed.items()}})
-    else:
-        say(f"did {ran.made:,} shards; next: curator shards commit {name}")
+    elif ran.made or not ran.failed:
+        say(f"did {_shards(ran.made)}; next: curator shards commit {name}")
     if ran.failed:
         index, error = min(ran.failed.items())
         raise type(error)(
-            f"{len(ran.failed):,} shards could not be done, e.g. shard {index}: {error}",
+            f"{_shards(len(ran.failed))} could not be done, e.g. number {index}: {error}",
             hint=f"run the same command again: it does only what is missing. {error.hint}".strip(),
         )
 
@@ -286,11 +299,11 @@ def commit(here: Here, plan: str, as_json: bool) -> None:
     if as_json:
         answer(done)
         return
-    say(f"took in {done.shards:,} shards: {done.rows:,} rows; {done.doubled:,} were there already")
+    say(f"took in {_shards(done.shards)}: {done.rows:,} rows; {done.doubled:,} were there already")
     if done.failed:
         say(f"{done.failed:,} pictures could not be used; the shards' records in shards/{name}/done say why")
     if left:
-        say(f"{left:,} shards are to be done still: curator shards run {name}")
+        say(f"still to be done, {_shards(left)}: curator shards run {name}")
 
 
 @shards.command()
@@ -314,6 +327,11 @@ def status(here: Here, plan: str | None, as_json: bool) -> None:
         return
     columns = ["plan", "kind", "shards", "done", "committed", "rows", "doubled", "failed"]
     table(columns, [[getattr(each, column) for column in columns] for each in found])
+
+
+def _shards(count: int) -> str:
+    """As people say it."""
+    return f"{count:,} shard{'' if count == 1 else 's'}"
 
 
 commands = {"shards": shards, "ray": on_ray}

@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from earthcurator import store
 from earthcurator.errors import BadInput, Conflict, NotFound
 from earthcurator.project.project import Project
-from earthcurator.settings import Settings
+from earthcurator.settings import Settings, from_environment
 
 
 def open(location: str | Path | None = None, *, settings: Settings | None = None) -> Project:  # noqa: A001 - `ec.open`, as in xarray
     """Open the project in a folder or at a URL; by default the one that `CURATOR_PROJECT` names, or this folder."""
-    settings = settings or _settings()
+    settings = settings or from_environment()
     files = _files(location if location is not None else settings.project, settings)
     if store.read_manifest(files) is None:
         raise NotFound(
@@ -27,7 +25,7 @@ def open(location: str | Path | None = None, *, settings: Settings | None = None
 
 def create(location: str | Path, *, name: str | None = None, settings: Settings | None = None) -> Project:
     """Make a new, empty project in a folder or at a URL, and open it."""
-    settings = settings or _settings()
+    settings = settings or from_environment()
     files = _files(location, settings)
     if store.read_manifest(files) is not None:
         raise Conflict(f"there is a project at {files.location} already", hint="open it, or name another folder")
@@ -37,15 +35,6 @@ def create(location: str | Path, *, name: str | None = None, settings: Settings 
         {"format": store.FORMAT, "name": title, "created": datetime.now(UTC).isoformat(), "default_encoder": None},
     )
     return Project(files, settings)
-
-
-def _settings() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(["CURATOR", *map(str, first["loc"])]).upper()
-        raise BadInput(f"{name} is {first['input']!r}: {first['msg']}", hint=f"change or unset {name}") from error
 
 
 def _files(location: str | Path, settings: Settings) -> store.Files:

@@ -11,6 +11,7 @@ is JSON: plans are made and understood by `earthcurator.scale`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -19,6 +20,8 @@ from earthcurator.errors import NotFound, StorageFailed
 from earthcurator.store import Files
 
 Record = Mapping[str, Any]
+
+_ID = re.compile(r"[0-9a-f]{12}")
 
 
 class ShardBook:
@@ -37,7 +40,7 @@ class ShardBook:
 
     def plans(self) -> list[str]:
         """The ids of all plans."""
-        return self._files.names("shards")
+        return [name for name in self._files.names("shards") if _ID.fullmatch(name)]
 
     def find(self, name: str) -> str:
         """The id that `name` is the unique beginning of."""
@@ -80,7 +83,7 @@ class ShardBook:
         content = self._files.read(name)
         if content is None:
             raise StorageFailed(f"{name} is gone", hint="run the shard again: curator shards run")
-        return dict(json.loads(content))
+        return _read(name, content, hint="remove it, and run the shard again: curator shards run")
 
     def reopen(self, plan: str, index: int) -> None:
         """Forget that a shard was finished, so that it is run again."""
@@ -96,9 +99,22 @@ class ShardBook:
     def commits(self, plan: str) -> list[dict[int, Record]]:
         """The commits of a plan. Programs that commit at once may each have noted the same shard."""
         folder = f"shards/{plan}/commits"
-        found = (self._files.read(f"{folder}/{name}") for name in self._files.names(folder) if name[0] != ".")
-        notes = (json.loads(content) for content in found if content is not None)
+        names = [f"{folder}/{name}" for name in self._files.names(folder) if name[0] != "."]
+        found = ((name, self._files.read(name)) for name in names)
+        hint = "remove it, and commit again: rows that are there are not added twice"
+        notes = [_read(name, content, hint=hint) for name, content in found if content is not None]
         return [{int(index): counts for index, counts in note.items()} for note in notes]
+
+
+def _read(name: str, content: bytes, *, hint: str) -> dict[str, Any]:
+    """What a file of ours says. Raises StorageFailed when it says something else."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise StorageFailed(f"{name} is damaged", hint=hint)
+    return found
 
 
 def _done(plan: str, index: int) -> str:

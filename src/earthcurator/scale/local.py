@@ -112,6 +112,10 @@ def _work(pipe: Connection, location: str, settings: Settings, plan: str, at_onc
                 outcome: str | CuratorError = run_at(location, settings, plan, index, at_once)
             except CuratorError as error:
                 outcome = error
+            except Exception as error:  # told as what it is; only a death is a death
+                log.exception("shard %d", index)
+                hint = "that is an error in Curator: please report it"
+                outcome = StorageFailed(f"{type(error).__name__}: {error}", hint=hint)
             pipe.send(outcome)
         except (EOFError, OSError):
             return

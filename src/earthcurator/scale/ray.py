@@ -7,7 +7,8 @@ program that hands out tasks is killed, the next one hands out only what is miss
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from earthcurator.errors import Conflict, CuratorError, SourceUnreachable, StorageFailed
@@ -17,6 +18,7 @@ from earthcurator.settings import Settings
 
 _RETRIES = 5
 """How often a task is run again whose worker died."""
+_PATIENCE_S = 5.0
 
 
 def run_on_ray(
@@ -37,13 +39,14 @@ def run_on_ray(
         return Ran()  # no cluster is started for nothing
     ray = _ray()
     try:
+        _knock(address)
         ray.init(address=address, include_dashboard=False, log_to_driver=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise SourceUnreachable(
             f"there is no Ray cluster at {address or 'this machine'}: {error}", hint="see: ray status"
         ) from error
     try:
-        at_once = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        at_once = _at_once(ray.cluster_resources(), gpus_per_task, len(indices))
         mine = settings.model_copy(update={"threads": 1})
         task = ray.remote(num_cpus=1, num_gpus=gpus_per_task, max_retries=_RETRIES)(run_at)
         return _hand_out(
@@ -51,6 +54,21 @@ def run_on_ray(
         )
     finally:
         ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Raise OSError when nobody listens at HOST:PORT: Ray itself asks for minutes, and tells only its log."""
+    host, _, port = (address or "").rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
+
+
+def _at_once(resources: Mapping[str, float], gpus_per_task: float, shards: int) -> int:
+    """How many tasks run at a time, of one CPU and so much of a GPU each: they share what a source may be asked."""
+    room = [resources.get("CPU", 1.0)]
+    if gpus_per_task:
+        room.append(resources.get("GPU", 0.0) / gpus_per_task)
+    return max(1, min(shards, *map(int, room)))
 
 
 def _hand_out(ray: Any, start: Any, indices: Sequence[int], at_once: int, progress: Progress) -> Ran:
