@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: demo app extension lint-extension test check check-app check-deploy serve docs clean
+.PHONY: demo app extension lint-extension test check check-app check-deploy check-slurm serve docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/curator demo demo
@@ -29,6 +29,9 @@ check-app: frontend/node_modules/.ready
 
 check-deploy: $(VENV)/.python
 	$(BIN)/python scripts/check_deploy.py
+
+check-slurm: $(VENV)/.demo
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check_slurm.sh
 
 app: $(VENV)/.app
 	$(BIN)/python hatch_build.py

@@ -69,9 +69,6 @@ def main() -> None:
             seconds=60 * options.minutes,
             batch=options.batch,
             seed=seed,
-            optimizer=options.optimizer,
-            rate=options.rate,
-            weight_decay=options.decay,
         )
         method = METHODS.get(options.method)(feature_count(trunk, SIZE))
         done = train(source, trunk, method, recipe, clock=time.process_time)
@@ -151,9 +148,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--views", default="aerial")
     parser.add_argument("--threads", type=int, default=1, help="Of torch.")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--optimizer", choices=["adamw", "sgd"], default="adamw")
-    parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument("--decay", type=float, default=1e-4)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--limit", type=int, help="Pictures a half.")
     parser.add_argument("--out", type=Path, default=common.RESULTS)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Shards as an array of a real Slurm (slurmctld, slurmd and munge of Debian, this machine as the only node): one task is
-# killed with SIGKILL, the same array is submitted again, and every vector is there once. Run as root, in a container:
-#   apt-get install slurm-wlm munge && scripts/check_slurm.sh
+# killed with SIGKILL, the same array is submitted again: every vector is there once, what was finished is not done again,
+# and at most one shard is. Run as root, in a container:
+#   apt-get install slurm-wlm munge && make check-slurm
 # Needs `curator` on PATH. Leaves nothing behind.
 set -euo pipefail
 
@@ -83,7 +84,11 @@ done_shards() { curator shards status "$plan" --json | python3 -c 'import json, 
 submit 1
 first=$(done_shards)
 echo "after the array of which one task was killed: $first of 30 shards, $SECONDS s"
+cp -r "$CURATOR_PROJECT/shards/$plan/done" "$work/early"
 submit 2
+for record in "$work"/early/*.json; do cmp "$record" "$CURATOR_PROJECT/shards/$plan/done/${record##*/}"; done
+written=$(find "$CURATOR_PROJECT"/embeddings/*.lance/data -type f | wc -l)
+[ "$written" -le 31 ] || { echo "error: $written files were written for 30 shards" >&2; exit 1; }
 echo "after the same array again: $(done_shards) of 30 shards, $SECONDS s"
 curator shards commit "$plan" --json > "$work/commit.json" 2>/dev/null
 python3 - "$work/commit.json" "$first" <<'PYTHON'

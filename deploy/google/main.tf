@@ -65,6 +65,11 @@ resource "google_sql_database_instance" "labels" {
     tier    = "db-custom-1-3840"
     edition = "ENTERPRISE"
 
+    database_flags { # 16 for each server, and some for you
+      name  = "max_connections"
+      value = "200"
+    }
+
     backup_configuration {
       enabled                        = true
       point_in_time_recovery_enabled = true

@@ -31,8 +31,6 @@ class Recipe:
     rate: float = 5e-4
     """Highest learning rate, after the warm-up."""
     weight_decay: float = 1e-4
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """`sgd` has a momentum of 0.9, and takes rates some 60 times as high."""
     warm_up: float = 0.05
     """Share of the training in which the rate rises from zero; then it falls along a cosine."""
     patience: int | None = None

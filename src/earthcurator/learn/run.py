@@ -47,12 +47,7 @@ class Run:
         device = self.process.device
         self.trunk.to(device, memory_format=torch.channels_last).train()
         self.method.to(device).train()
-        groups = _groups(self.trunk, self.method, self.recipe.weight_decay)
-        self.optimizer: torch.optim.Optimizer = (
-            torch.optim.AdamW(groups, lr=0.0)
-            if self.recipe.optimizer == "adamw"
-            else torch.optim.SGD(groups, lr=0.0, momentum=0.9)
-        )
+        self.optimizer = torch.optim.AdamW(_groups(self.trunk, self.method, self.recipe.weight_decay), lr=0.0)
         self.steps_per_epoch = max(1, self.count // (self.recipe.batch * self.recipe.accumulate * self.process.count))
         epochs = self.recipe.epochs
         self.steps = None if epochs is None else max(1, round(epochs * self.steps_per_epoch))
