@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +23,7 @@ from earthcurator.store import Files
 
 Record = Mapping[str, Any]
 
+_READERS = 16  # at once: each waits for object storage
 _ID = re.compile(r"[0-9a-f]{12}")
 
 
@@ -76,6 +79,11 @@ class ShardBook:
         name, content = _done(plan, index), json.dumps(record).encode()
         # A request whose answer was lost is sent again, and then told that the record is there: its own.
         return self._files.create(name, content) or self._files.read(name) == content
+
+    def records(self, plan: str, indices: Sequence[int]) -> list[Record]:
+        """What is recorded of several finished shards."""
+        with ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(partial(self.record, plan), indices))
 
     def record(self, plan: str, index: int) -> Record:
         """What is recorded of a finished shard."""

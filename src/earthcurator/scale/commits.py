@@ -61,7 +61,7 @@ def commit(project: Project, plan: str, *, progress: Progress = silent) -> Commi
 
 def _commit_some(project: Project, plan: str, work: Plan, indices: Sequence[int]) -> Committed:
     book = project.shards
-    records = [book.record(plan, index) for index in indices]
+    records = book.records(plan, indices)
     published = _staging(project, work).publish([record["pieces"] for record in records])
     lost = tuple(indices[at] for at in published.lost)
     for index in lost:

@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from earthcurator.store.ids import Ids
 from earthcurator.store.tables import Table, fragments_of, translated
 
 log = logging.getLogger(__name__)
+
+_READERS = 16
+"""Files of ids that are read at once: each is a round trip or two to object storage."""
 
 Piece = Mapping[str, Any]
 """Lance's own description of a staged file, as JSON."""
@@ -98,20 +102,23 @@ class Staging:
         there = {file for _, _, file in fragments_of(dataset)}
         fresh, published = [], Published()
         seen: set[str] = set()
-        for number, pieces in enumerate(staged):
-            count = sum(int(piece["physical_rows"]) for piece in pieces)
-            if there.issuperset(_files(pieces)):
-                rows, doubled = count, 0
-            elif (ids := self._staged_ids(pieces)) is None:
-                published.lost.append(number)
-                rows, doubled = 0, 0
-            else:
-                known = self._ids.known(ids) | seen.intersection(ids)
-                fresh += list(pieces) if not known else self._without(pieces, known)
-                seen.update(ids)
-                rows, doubled = count - len(known), len(known)
-            published.rows.append(rows)
-            published.doubled.append(doubled)
+
+        def ids_of(pieces: Sequence[Piece]) -> list[str] | None:
+            return [] if there.issuperset(_files(pieces)) else self._staged_ids(pieces)
+
+        with ThreadPoolExecutor(_READERS) as pool:
+            for number, (pieces, ids) in enumerate(zip(staged, pool.map(ids_of, staged), strict=True)):
+                rows, doubled = sum(int(piece["physical_rows"]) for piece in pieces), 0
+                if ids is None:
+                    published.lost.append(number)
+                    rows = 0
+                elif ids:
+                    known = self._ids.known(ids) | seen.intersection(ids)
+                    fresh += list(pieces) if not known else self._without(pieces, known)
+                    seen.update(ids)
+                    rows, doubled = rows - len(known), len(known)
+                published.rows.append(rows)
+                published.doubled.append(doubled)
         if fresh:
             self._name(dataset, fresh)
         return published
