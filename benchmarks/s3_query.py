@@ -2,24 +2,25 @@
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/s3_query.py --eurosat DIR --ucmerced DIR
 
-One project grows to each size in turn, and is copied, file by file, to SeaweedFS on this machine (no network in
-between: add a round trip for each read of a distant bucket). Two servers that share a PostgreSQL and a cache on disk
-search it. `cold`: that cache is empty, so that the first search waits until every vector is copied. `another process`:
-the second server. `restarted`: a new one, after both have ended. `again`: the same queries once more. The peer, in the
-same run, is a server on the local project. Clients ask one after another, each time on a new connection.
-`many_vectors.py` says how the vectors are made.
+One project grows to each size in turn; a size that was recorded is not done again. The project is copied, file by file,
+to SeaweedFS on this machine (no network in between: add a round trip for each read of a distant bucket). Two servers
+that share a PostgreSQL and a cache on disk search it. `cold`: that cache is empty, so that the first search waits until
+every vector is copied. `another process`: the second server. `restarted`: a new one, after both have ended. `again`:
+the same queries once more. The peer, in the same run, is a server on the local project. Clients ask one after another,
+each time on a new connection. `many_vectors.py` says how the vectors are made.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from common import RESULTS, record, table
+from common import RESULTS, machine, record, table
 from many_vectors import Figures, Server, add_arguments, embeddings_of, grow, open_or_create, serving, source
 from obstore.store import S3Store
 from query_scale import answers_of, one_pass
@@ -37,9 +38,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     chosen = parser.parse_args(words)
-    stages = []
     for size in sorted(chosen.sizes):
-        stages.append(stage(chosen, size))
+        kept = chosen.scratch / f"s3-{size}.json"
+        if not kept.exists():
+            kept.write_text(json.dumps({**stage(chosen, size), "machine": machine()}, indent=1))
+        stages = [json.loads(path.read_text()) for path in chosen.scratch.glob("s3-*.json")]
+        stages.sort(key=lambda stage: int(stage["vectors"]))
         record("s3_query", {"stages": stages}, folder=chosen.out)
 
 
