@@ -74,6 +74,7 @@ class S3Server:
                     "-s3.port.iceberg=0",
                     "-s3.port.lance=0",
                     "-master.volumeSizeLimitMB=64",
+                    "-volume.max=0",  # as many as there is room for
                 ),
             ],
             stdout=subprocess.DEVNULL,
