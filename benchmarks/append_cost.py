@@ -13,15 +13,14 @@ then, by the time the index took in this run.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from common import RESULTS, record, table
-from many_vectors import BLOCK, DIM, Figures, Source, add_arguments, source, vector_rows
+from common import record, table
+from many_vectors import BLOCK, DIM, Figures, Source, parser_of, source, vector_rows
 
 from earthcurator.project.embedding import VectorCommits
 from earthcurator.store import Embeddings, LocalFiles
@@ -31,10 +30,8 @@ APPENDS = 6
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=1_000_000)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     chosen = parser.parse_args(words)
     made = source(chosen.scratch, chosen.eurosat, chosen.ucmerced)
     share = max(1, chosen.size // 100 // BLOCK)

@@ -10,17 +10,15 @@ are made.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import lance
 import numpy as np
 import pyarrow as pa
-from common import RESULTS, record, table
-from many_vectors import BLOCK, DIM, Figures, K, Source, add_arguments, source, truth_of
+from common import record, table
+from many_vectors import BLOCK, DIM, Figures, K, Source, parser_of, source, truth_of
 
 from earthcurator.store.indexing import NUM_BITS, PARTITION_ROWS, SAMPLE_RATE, build_index
 from earthcurator.store.vectors import probes_for
@@ -29,10 +27,8 @@ INDEX = "vector_idx"
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = parser_of(__doc__)
     parser.add_argument("--size", type=int, default=1_000_000)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     chosen = parser.parse_args(words)
     made = source(chosen.scratch, chosen.eurosat, chosen.ucmerced)
     truth = truth_of(made, chosen.size, chosen.scratch).rows

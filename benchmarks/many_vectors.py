@@ -12,6 +12,7 @@ have them. The project grows in place, so that a larger size continues the small
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow as pa
-from common import EUROSAT, UC_MERCED, await_server, pictures_in
+from common import EUROSAT, RESULTS, UC_MERCED, await_server, pictures_in
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -301,8 +302,11 @@ def memory_of(process: int) -> dict[str, int]:
     return {name: int(words[key].split()[0]) // 1024 for name, key in names.items()}
 
 
-def add_arguments(parser: Any) -> None:
-    """What all benchmarks with these vectors take."""
+def parser_of(script: str | None) -> argparse.ArgumentParser:
+    """What all benchmarks with these vectors take. `script` is its docstring."""
+    parser = argparse.ArgumentParser(description=script, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eurosat", type=Path, required=True, help=EUROSAT)
     parser.add_argument("--ucmerced", type=Path, required=True, help=UC_MERCED)
     parser.add_argument("--scratch", type=Path, default=Path("/tmp/earthcurator-many-vectors"), help="kept, and reused")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
+    return parser

@@ -12,7 +12,6 @@ chips of the project, k is 100. Memory is the process's own (`anon_mb`); files t
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import time
@@ -26,7 +25,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
-from common import RESULTS, machine, record, table
+from common import machine, record, table
 from many_vectors import (
     DAYS,
     DIM,
@@ -35,11 +34,11 @@ from many_vectors import (
     Floats,
     K,
     Server,
-    add_arguments,
     embeddings_of,
     grow,
     memory_of,
     open_or_create,
+    parser_of,
     serving,
     source,
     truth_of,
@@ -61,10 +60,8 @@ Answers = Sequence[NDArray[np.int64]]
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     chosen = parser.parse_args(words)
     made = source(chosen.scratch, chosen.eurosat, chosen.ucmerced)
     for size in sorted(chosen.sizes):

@@ -20,8 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from common import RESULTS, machine, record, table
-from many_vectors import Figures, Server, add_arguments, embeddings_of, grow, open_or_create, serving, source
+from common import machine, record, table
+from many_vectors import Figures, Server, embeddings_of, grow, open_or_create, parser_of, serving, source
 from obstore.store import S3Store
 from query_scale import answers_of, one_pass
 
@@ -32,11 +32,9 @@ PARTS = ("curator.json", "chips.lance", "embeddings", "encoders")
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
+    parser = parser_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="from 300,000 on searches use the index")
     parser.add_argument("--queries", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the JSON")
     chosen = parser.parse_args(words)
     for size in sorted(chosen.sizes):
         kept = chosen.scratch / f"s3-{size}.json"
