@@ -151,6 +151,16 @@ def from_environment() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        place = str(first["loc"][0])
-        name = f"CURATOR_{place}".upper() if place in Settings.model_fields else place.upper()
+        name = _variable(str(first["loc"][0]))
         raise BadInput(f"{name} is {first['input']!r}: {first['msg']}", hint=f"change or unset {name}") from error
+
+
+def _variable(place: str) -> str:
+    """The variable behind a field or, as pydantic says it, behind the first of a field's aliases."""
+    if place in Settings.model_fields:
+        return f"CURATOR_{place}".upper()
+    for field in Settings.model_fields.values():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices) and place in alias.choices:
+            return next((str(name) for name in alias.choices if name in os.environ), place)
+    return place
