@@ -10,7 +10,7 @@ from pathlib import Path
 import morecantile
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform
 
@@ -159,6 +159,10 @@ def test_cover_agrees_with_morecantile(place: tuple[float, float, float, float],
     west, south, width, height = place
     span = tiles * 288 / 2**zoom
     east, north = west + min(width * span, 350), min(south + height * span, 90)
+    side = 288 / 2**zoom
+    edges = [(west + 180) / side, (east + 180) / side, (90 - south) / side, (90 - north) / side]
+    # What reaches into a tile by less than a millionth of a pixel has no part of it here, and has there.
+    assume(not any(0 < abs(edge - round(edge)) < 1e-8 for edge in edges))
     east = east - 360 if east > 180 else east
     box = Box(west=west, south=south, east=east, north=north)
     expected = {Tile(zoom, t.y, t.x) for t in OTHER.tiles(west, south, east, north, zoom)}
