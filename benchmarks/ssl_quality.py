@@ -6,7 +6,8 @@ Trains on the developer half without its labels; then its labels and the picture
 vectors are: 20-NN, a linear probe, and 1, 5, 10 and 50 labels a class. Beside it: the same trunk untrained, a histogram
 of colours, and the packaged encoder, which has seen the developer half without its labels, too. Budgets are
 CPU-minutes, so that other work on the machine does not shorten them. Views of 32 pixels cost a quarter of those of 64,
-so there are four times as many steps: from random weights, a few minutes of those teach more.
+so there are four times as many steps: from random weights, a few minutes of those teach more. `curator train --size 32`
+makes an encoder that is also asked with 32 pixels; its figures are those with `at 32 pixels` in their names.
 """
 
 from __future__ import annotations
@@ -47,14 +48,15 @@ class Files:
         return {name: self._files[name].read_bytes() for name in ids}
 
 
-def main() -> None:
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
     torch.set_num_threads(options.threads)
     split = common.eurosat(options.eurosat).limited(options.limit)
     names = encode_classes([file.parent.name for file in (*split.gallery, *split.queries)])
     labels, truth = names[: len(split.gallery)], names[len(split.gallery) :]
     source = Files(split.gallery)
     gallery, queries = (_pixels(Files(files)) for files in (split.gallery, split.queries))
+    small = [_pixels(Files(files), options.size) for files in (split.gallery, split.queries)]
 
     rows = [
         _row("RGB histogram", 0, _histogram(gallery), labels, _histogram(queries), truth),
@@ -74,6 +76,10 @@ def main() -> None:
         done = train(source, trunk, method, recipe, clock=time.process_time)
         found = _seen(done.trunk, gallery), _seen(done.trunk, queries)
         row = _row(f"{words}, {options.method}", seed, found[0], labels, found[1], truth)
+        if options.size != SIZE:
+            as_viewed = [_seen(done.trunk, pixels) for pixels in small]
+            name = f"{words}, {options.method}, at {options.size} pixels"
+            rows.append(_row(name, seed, as_viewed[0], labels, as_viewed[1], truth))
         rows.append(
             {
                 **row,
@@ -125,8 +131,8 @@ def _parts(pixels: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
     return [pixels[at : at + 1024] for at in range(0, len(pixels), 1024)]
 
 
-def _pixels(source: Files) -> NDArray[np.uint8]:
-    return read(source, source.ids, SIZE).pixels
+def _pixels(source: Files, size: int = SIZE) -> NDArray[np.uint8]:
+    return read(source, source.ids, size).pixels
 
 
 def _histogram(pixels: NDArray[np.uint8]) -> Vectors:
@@ -137,7 +143,7 @@ def _histogram(pixels: NDArray[np.uint8]) -> Vectors:
     return shares
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eurosat", type=Path, required=True)
     parser.add_argument("--method", default="simclr")
@@ -151,7 +157,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--limit", type=int, help="Pictures a half.")
     parser.add_argument("--out", type=Path, default=common.RESULTS)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

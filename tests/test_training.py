@@ -162,6 +162,7 @@ def test_pictures_that_all_look_the_same_are_a_sentence(project: ec.Project, tmp
         ({"dim": 1281}, "1280 features, which cannot become 1281"),
         ({"dim": 0}, "cannot become 0"),
         ({"patience": 0}, "patience of 0"),
+        ({"accumulate": 0}, "accumulate 0"),
         ({"seed": -1}, "-1 is no seed"),
         ({"epochs": float("inf")}, "how long"),
     ],
@@ -211,6 +212,27 @@ def test_training_is_not_lost_when_there_can_be_no_int8_copy(own: ec.Project) ->
     report = try_int8(own, own.encoders.find("lite0-64"), few, ids)
     assert (report.encoder, report.agreement) == (None, None)
     assert report.verdict.startswith("there is no int8 copy: 10 pictures are too few")
+
+
+def test_project_of_one_picture_has_no_int8_copy(tmp_path: Path, make_pictures: Callable[..., Path]) -> None:
+    with ec.create(tmp_path / "one") as project:
+        project.import_pictures([make_pictures(1)])
+        with pytest.raises(Conflict, match="too few chips for an int8 copy: 1 of 32"):
+            project.int8("lite0-64")
+
+
+@pytest.mark.parametrize("options", [{"seconds": 0.0}, {"how": "full", "epochs": 0}])
+def test_fine_tuning_in_no_time_is_a_sentence(own: ec.Project, options: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match="teach nothing"):
+        own.finetune(labelled(own, truthful), **options)
+
+
+def test_trunk_that_the_labels_do_not_improve_stays_as_it_was(own: ec.Project) -> None:
+    found = own.finetune(labelled(own, truthful), how="full", seconds=1e-6)
+    assert (found.epochs, found.changed) == (0, False)
+    assert "lite0-64" in own.encoders.find(found.encoder).card.method
+    pictures = np.stack([np.full((64, 64, 3), shade, np.uint8) for shade in (0, 200)])
+    np.testing.assert_array_equal(own.encoder(found.encoder).encode(pictures), own.encoder("lite0-64").encode(pictures))
 
 
 @pytest.mark.parametrize("how", ["linear", "mlp", "full"])
@@ -306,6 +328,7 @@ def test_labels_of_several_classes_become_a_classifier_too(own: ec.Project) -> N
     }
     for chip, answer in answers.items():
         put(own, task, chip, *answer)
+    assert own.answers_of(task) == {chip: " + ".join(answer) for chip, answer in answers.items()}
     for how in ("linear", "full"):
         found = own.finetune(task, how=how, epochs=2, use=True)
         card = own.encoders.find(found.encoder).card

@@ -67,6 +67,22 @@ def test_calibration_makes_an_overconfident_head_as_sure_as_it_is_right() -> Non
     assert measure(after.probabilities(vectors), truth, RNG(0)).calibration_error < before / 3
 
 
+def test_rare_class_is_said_as_often_as_it_is_there() -> None:
+    def rare_among_common(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = RNG(seed)
+        labels = (np.arange(count) % 20 == 0).astype(np.int64)
+        rows = np.eye(8)[labels] + 0.7 * rng.standard_normal((count, 8))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), labels
+
+    head = fit_head(*rare_among_common(400, 0), 2, "linear")
+    vectors, truth = rare_among_common(4000, 1)
+    assert head.probabilities(vectors)[:, 1].mean() > 3 * truth.mean()  # every class weighs the same while it learns
+    said = calibrated(head, *rare_among_common(120, 2)).probabilities(vectors)[:, 1]
+    assert said.mean() == pytest.approx(truth.mean(), rel=0.35)
+    surest = said.argsort()[-100:]
+    assert said[surest].mean() == pytest.approx(truth[surest].mean(), abs=0.15)
+
+
 def test_few_labels_that_are_all_right_do_not_make_it_sure_beyond_measure() -> None:
     vectors, labels = clouds(10, 0, noise=0.01)
     head = calibrated(fit_head(*clouds(60, 1, noise=0.01), 3, "linear"), vectors, labels)
@@ -294,7 +310,20 @@ def test_time_that_is_over_ends_fine_tuning() -> None:
     numbers = {chip: number % 2 for number, chip in enumerate(pictures.ids)}
     clock = iter(range(0, 1000, 10))
     lesson = Lesson(views=preset("gentle", SIZE), epochs=500, seconds=45, threads=1)
-    assert adapt(pictures, small_trunk(), numbers, numbers, 2, lesson, clock=lambda: next(clock)).epochs < 5
+    done = adapt(pictures, small_trunk(), numbers, numbers, 2, lesson, clock=lambda: next(clock))
+    assert done.epochs == 2
+    assert len(done.losses) == 3
+
+
+def test_time_that_is_over_within_an_epoch_keeps_what_was_learned() -> None:
+    pictures = ground(60)
+    numbers = {chip: int(name == "dots") for chip, name in kinds(pictures).items()}
+    clock = iter(range(0, 1000, 10))
+    lesson = Lesson(views=preset("gentle", SIZE), seconds=45, batch=10, rate=1e-3, threads=1)
+    done = adapt(pictures, small_trunk(), numbers, numbers, 2, lesson, clock=lambda: next(clock))
+    assert done.epochs == pytest.approx(4 / 6)
+    assert len(done.losses) == 2
+    assert done.is_changed
 
 
 def test_packaged_file_takes_a_head() -> None:

@@ -172,10 +172,43 @@ def test_a_loss_that_is_no_number_ends_with_a_sentence() -> None:
         train(ground(64), small_trunk(), Broken(), short(), device="cpu")
 
 
-def test_gradients_of_several_batches_are_added_up() -> None:
-    done = train(ground(96), small_trunk(), simclr(), short(batch=16, accumulate=2), device="cpu")
+def test_gradients_of_several_batches_are_averaged() -> None:
+    class Counts(Method):
+        """Its gradient is the number of pictures that it is given, and of the calls before."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.projector, self.calls = nn.Linear(8, 8, bias=False), 0
+            self.gradients: list[float] = []
+            self.projector.weight.register_post_accumulate_grad_hook(
+                lambda weight: self.gradients.append(float(weight.grad[0, 0]))
+            )
+
+        def loss(self, trunk: nn.Module, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return (len(first) + self.calls) * self.projector.weight.sum() + 0 * trunk(first).sum()
+
+    method = Counts()
+    done = train(ground(96), small_trunk(), method, short(batch=16, accumulate=2, epochs=1), device="cpu")
     assert len(done.train_ids) == 87
-    assert len(done.losses) == 2 * (87 // 32)
+    assert len(done.losses) == 87 // 32
+    assert method.gradients == [17 / 2, (17 + 18) / 2, 19 / 2, (19 + 20) / 2]
+
+
+@pytest.mark.slow
+def test_processes_that_train_together_have_the_same_weights(tmp_path: Path) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run(
+        [*launcher, "-m", "tests.learn.together", str(tmp_path)],
+        cwd=Path(__file__).parents[2], check=True, timeout=240, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    (losses, ours), (others, theirs) = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert len(losses) == len(others) == 2 * (87 // 2 // 16)
+    assert losses != others  # each saw pictures of its own
+    learned = [name for name in ours if "running" not in name and "batches" not in name]
+    for name in learned:
+        torch.testing.assert_close(ours[name], theirs[name])
+    assert not ours["idle"].any()
 
 
 @pytest.mark.parametrize("count", [0, 1, 10])

@@ -1,4 +1,4 @@
-"""The benchmark of training speed runs on tiny data, so that it never rots. lightly is not installed here."""
+"""The benchmarks of training run on tiny data, so that they never rot. lightly is not installed here."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder laid out like EuroSAT."""
+    """A folder laid out like EuroSAT: two classes of noise, of which one is dark."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     rng = np.random.default_rng(0)
-    (tmp_path / "data" / "noise").mkdir(parents=True)
-    for number in range(100):
-        pixels = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "data" / "noise" / f"{number}.jpg")
+    for number in range(120):
+        folder = tmp_path / "data" / ("dark", "light")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, (100, 256)[number % 2], (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.jpg")
     yield tmp_path / "data"
-    for module in ("common", "ssl_quality", "training_speed"):
+    for module in ("common", "ssl_quality", "starts", "training_speed"):
         sys.modules.pop(module, None)
 
 
@@ -44,3 +45,17 @@ def test_training_speed_refuses_more_steps_than_an_epoch_has(tiny: Path, tmp_pat
 
     with pytest.raises(SystemExit, match="use --steps"):
         main(["--eurosat", str(tiny), "--contestants", "curator", "--batch", "16", "--out", str(tmp_path)])
+
+
+def test_ssl_quality_asks_before_and_after_training(tiny: Path, tmp_path: Path) -> None:
+    from ssl_quality import main  # found through the fixture
+
+    trunk = ["--init", "random", "--trunk", "resnet18-narrow", "--size", "32"]
+    main(["--eurosat", str(tiny), *trunk, "--minutes", "0.02", "--batch", "8", "--seeds", "0", "--out", str(tmp_path)])
+    (record,) = tmp_path.glob("ssl_quality_simclr_random_*_32px.json")
+    rows = {row["encoder"]: row for row in json.loads(record.read_text())["figures"]["rows"]}
+    words = "random resnet18-narrow"
+    learned = f"{words}, simclr"
+    assert list(rows) == ["RGB histogram", "packaged", f"{words}, untrained", f"{learned}, at 32 pixels", learned]
+    assert rows["RGB histogram"]["knn"] > 90
+    assert rows[learned]["epochs"] > 0

@@ -43,6 +43,10 @@ _USE = {(False, False): "never", (False, True): "if better", (True, False): "alw
 @click.option("--minutes", type=float, help="How long to train; 10 unless --epochs says otherwise.")
 @click.option("--epochs", type=float, help="How often to see every picture, instead of --minutes.")
 @click.option("--batch", default=128, show_default=True, help="Pictures in a step.")
+@click.option(
+    "--accumulate", default=1, show_default=True, metavar="N",
+    help="Average the gradients of N batches before a step: larger steps in the same memory.",
+)  # fmt: skip
 @click.option("--rate", default=5e-4, show_default=True, help="Highest learning rate.")
 @click.option("--size", type=int, help="Sides in pixels that the encoder sees; by default what suits the chips.")
 @click.option("--dim", default=128, show_default=True, help="Length of its vectors.")
@@ -201,6 +205,9 @@ def _tell_classifier(made: Finetuned) -> None:
         say("neighbouring chips may be on both sides of a random split: other places may turn out worse")
     if made.unmeasured:
         say(f"no held-out label is of {', '.join(made.unmeasured)}: nothing is known of how well it finds them")
+    if made.epochs is not None:
+        gain = "" if made.changed else "; it did no better on the labels that choose, so the encoder is as it was"
+        say(f"the encoder learned for {made.epochs:.3g} epochs{gain}")
     if made.unreadable:
         say(f"{made.unreadable:,} labelled pictures could not be read and were left out")
     say(f"kept as {made.name} ({made.encoder}); to use it: curator predict TASK --classifier {made.name}")

@@ -28,7 +28,6 @@ from earthcurator.learn.evaluate import Labels, Vectors
 STRENGTH = 10.0
 """Of the linear head: an L2 penalty of 1 / (2 strength), as scikit-learn's C."""
 _HIDDEN, _STEPS, _RATE, _DECAY, _DROP = 256, 300, 3e-3, 1e-3, 0.2  # of the head with a hidden layer
-_COLDEST, _HOTTEST = 0.05, 20.0
 _PREFIX = "classifier_"
 
 
@@ -133,19 +132,32 @@ def _with_platt(head: Head, logits: NDArray[np.float32], labels: Labels) -> Head
 
 
 def _with_temperature(head: Head, given: NDArray[np.float32], labels: Labels) -> Head:
-    """The temperature at which these labels are likeliest.
+    """One temperature, and an offset for each class that takes back what the weights of rare classes gave them.
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599. Where we differ: the
-    targets leave some doubt, as Platt's do, or a few labels that are all right would make it sure beyond measure.
+    offsets, which begin at the classes' shares of these labels and stay near them where labels are few; and the targets
+    leave some doubt, as Platt's do, or a few labels that are all right would make it sure beyond measure.
     """
     logits, target = torch.from_numpy(given).double(), torch.from_numpy(labels)
-    doubt = 1 / (len(labels) + 2)
-    temperatures = np.geomspace(_COLDEST, _HOTTEST, 200)
-    misfits = [
-        float(functional.cross_entropy(logits / temperature, target, label_smoothing=doubt))
-        for temperature in temperatures
-    ]
-    return replace(head, temperature=float(temperatures[int(np.argmin(misfits))]))
+    counts = torch.bincount(target, minlength=logits.shape[1]).double()
+    shares = ((counts + 1) / (counts + 1).mean()).log()
+    steepness = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    offset = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([steepness, offset], max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> float:
+        optimizer.zero_grad()
+        said = logits * steepness.exp() + shares + offset
+        misfit = functional.cross_entropy(said, target, label_smoothing=1 / (len(labels) + 2), reduction="sum")
+        loss = misfit + (steepness.square() + offset.square().sum()) / 2
+        loss.backward()
+        return float(loss.detach())
+
+    optimizer.step(closure)
+    temperature = float((-steepness.detach()).exp())
+    shift = (shares + offset.detach()).float().numpy() * np.float32(temperature)
+    *others, (weights, bias) = head.layers
+    return replace(head, layers=(*others, (weights, bias + shift)), temperature=temperature)
 
 
 def attach(encoder: bytes, head: Head, vectors_output: str) -> bytes:

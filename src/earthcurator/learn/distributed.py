@@ -24,7 +24,8 @@ class Process:
 
     def shared(self, module: nn.Module) -> nn.Module:
         """The module with its gradients averaged over all processes."""
-        return nn.parallel.DistributedDataParallel(module) if self.count > 1 else module
+        # Static: a trunk may have weights that none of its features come from, as DINOv2's for masked patches.
+        return nn.parallel.DistributedDataParallel(module, static_graph=True) if self.count > 1 else module
 
     def from_first(self, value: T) -> T:
         """What the first process has, for all: it may be the only one that sees the disk it is from."""

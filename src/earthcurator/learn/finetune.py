@@ -71,9 +71,15 @@ class Adapted:
 
     trunk: nn.Module
     """In evaluation mode, with the weights that did best on the pictures that chose."""
-    epochs: int
+    epochs: float
+    """How often it saw the pictures that taught."""
     losses: tuple[float, ...]
-    """On the pictures that chose: before the first epoch, then after each."""
+    """On the pictures that chose: before the first epoch, then after each, and at the end."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether any weights did better than those it began with."""
+        return min(self.losses) < self.losses[0]
 
 
 def adapt(
@@ -106,13 +112,14 @@ def adapt(
     questions, best = torch.from_numpy(asked.pixels), copy.deepcopy(trunk.state_dict())
     history = [_loss(model, questions, truth, weights)]
     total = lesson.epochs * max(1, -(-len(ids) // lesson.batch))
-    generator, begun, step = torch.Generator().manual_seed(lesson.seed), clock(), 0
+    generator, begun, step, is_over = torch.Generator().manual_seed(lesson.seed), clock(), 0, False
     for epoch in range(lesson.epochs):
+        first = step
         shuffled = [ids[place] for place in epoch_order(len(ids), seed=lesson.seed, epoch=epoch)]
         for batch in batches(source, _parts(shuffled, lesson.batch), size, threads=lesson.threads):
             spent = 0.0 if lesson.seconds is None else (clock() - begun) / lesson.seconds
-            if spent >= 1 or stop():
-                return Adapted(_with(trunk, best), epoch, tuple(history))
+            if is_over := spent >= 1 or stop():
+                break
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * _slope(max(step / total, spent))
             view = lesson.views.one(as_planes(torch.from_numpy(batch.pixels)), generator)
@@ -123,11 +130,14 @@ def adapt(
             optimizer.step()
             step += 1
             progress(step, total)
-        history.append(_loss(model, questions, truth, weights))
-        log.info("epoch %s of fine-tuning: loss %.4f", epoch + 1, history[-1])
-        if history[-1] <= min(history):
-            best = copy.deepcopy(trunk.state_dict())
-    return Adapted(_with(trunk, best), lesson.epochs, tuple(history))
+        if step > first:
+            history.append(_loss(model, questions, truth, weights))
+            log.info("epoch %s of fine-tuning: loss %.4f", epoch + 1, history[-1])
+            if history[-1] < min(history[:-1]):
+                best = copy.deepcopy(trunk.state_dict())
+        if is_over:
+            break
+    return Adapted(_with(trunk, best), lesson.epochs * step / total, tuple(history))
 
 
 class _Classifier(nn.Module):

@@ -27,7 +27,7 @@ class Recipe:
     """Time for training, waiting for pictures included; measuring and writing come on top."""
     batch: int = 128
     accumulate: int = 1
-    """Batches whose gradients are added up before a step."""
+    """Batches whose gradients are averaged before a step."""
     rate: float = 5e-4
     """Highest learning rate, after the warm-up."""
     weight_decay: float = 1e-4

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earthcurator.encoders import EncoderEntry, OnnxEncoder
-from earthcurator.errors import CuratorError
-from earthcurator.learn.compact import LEAST_COSINE, LEAST_SHARED, Agreement, agreement, to_int8
+from earthcurator.errors import Conflict, CuratorError
+from earthcurator.learn.compact import FEWEST, LEAST_COSINE, LEAST_SHARED, Agreement, agreement, to_int8
 from earthcurator.learn.feed import sample
 from earthcurator.project.chipsource import ChipSource
 
@@ -40,6 +40,12 @@ def int8(project: Project, name: str, *, seed: int = 0) -> Int8Report:
     entry = project.encoders.find(name)
     ids = sorted(chip.id for chip in project.chips.all())
     order = [ids[place] for place in np.random.default_rng(seed).permutation(len(ids))]
+    if len(ids) < 2 * FEWEST:
+        raise Conflict(
+            f"the project has too few chips for an int8 copy: {len(ids)} of {2 * FEWEST}, half to set it and half to "
+            "measure it",
+            hint="import or download some first",
+        )
     few = min(_RANGES_FROM, len(ids) // 2)
     pictures = sample(ChipSource(project, order), order[:few], entry.card.input_size, few, seed=seed)
     return _made(project, entry, pictures, order[few : few + MOST_ASKED])

@@ -71,6 +71,11 @@ class Options:
     def __post_init__(self) -> None:
         if self.how not in ("linear", "mlp", "partial", "full"):
             raise BadInput(f"there is no fine-tuning called {self.how}", hint="use linear, mlp, partial or full")
+        if self.epochs < 1 or (self.seconds is not None and not self.seconds > 0):
+            raise BadInput(
+                f"{self.epochs} epochs in {self.seconds} seconds teach nothing",
+                hint="use at least 1 epoch and more than 0 minutes",
+            )
         check_seed(self.seed)
 
 
@@ -94,6 +99,10 @@ class Finetuned:
     unreadable: int
     unmeasured: tuple[str, ...]
     """Classes without a label among those that measure."""
+    epochs: float | None
+    """How often the trunk saw the labels that teach; None where it stays as it was (linear, mlp)."""
+    changed: bool
+    """Whether the trunk is another one now: of `partial` and `full`, if that did better on the labels that choose."""
     picture: str
     """What it takes for what, as SVG."""
     seconds: float
@@ -120,9 +129,9 @@ def finetune(
     _check_parts(sides, classes, by)
 
     base = project.encoders.find(options.encoder) if options.encoder else _default(project)
-    weights, entry = project.encoders.weights(base), base
+    weights, entry, epochs = project.encoders.weights(base), base, None
     if options.how in ("partial", "full"):
-        weights, entry = _adapted(project, base, sides, len(classes), options, progress, stop)
+        weights, entry, epochs = _adapted(project, base, sides, len(classes), options, progress, stop)
     encoder = OnnxEncoder(weights, replace(entry.card, classes=(), several=False))
     vectors = {side: _vectors(project, encoder, some) for side, some in sides.items()}
     _check_read(vectors, len(classes))
@@ -163,6 +172,8 @@ def finetune(
         unmeasured=tuple(
             name for name, found in zip(classes, metrics.of_classes, strict=True) if found.average_precision is None
         ),
+        epochs=epochs,
+        changed=entry is not base,
         picture=draw_confusions(metrics.of_classes, classes, title=title)
         if task.several
         else draw_confusion(metrics.confusion, classes, title=title),
@@ -263,8 +274,8 @@ def _adapted(
     options: Options,
     progress: Callable[[int, int], None],
     stop: Callable[[], bool],
-) -> tuple[bytes, EncoderEntry]:
-    """An encoder like `base` whose trunk the labels have changed."""
+) -> tuple[bytes, EncoderEntry, float]:
+    """An encoder like `base` whose trunk the labels have changed, or `base` if that did no good, and the epochs."""
     try:
         trunk = packaged_trunk(project.encoders.weights(base))
     except BadEncoder as error:
@@ -282,17 +293,20 @@ def _adapted(
     )
     source = ChipSource(project, list(sides["teach"]))
     done = adapt(source, trunk, sides["teach"], sides["calibrate"], classes, lesson, progress=progress, stop=stop)
+    if not done.is_changed:
+        return project.encoders.weights(base), base, done.epochs
     pictures = sample(source, source.ids, size, _FIT_ON, seed=options.seed)
     card = replace(
         base.card,
         name=f"{base.card.name}-{options.how}",
-        method=f"{options.how} fine-tuning of {base.card.name} ({base.id}), {done.epochs} epochs, seed {options.seed}",
+        method=f"{options.how} fine-tuning of {base.card.name} ({base.id}), {done.epochs:.3g} epochs, "
+        f"seed {options.seed}",
         metrics={},
         classes=(),
         several=False,
     )
     made = export(done.trunk, pictures, card)
-    return made.weights, EncoderEntry(OnnxEncoder(made.weights, made.card).id, made.card)
+    return made.weights, EncoderEntry(OnnxEncoder(made.weights, made.card).id, made.card), done.epochs
 
 
 def _vectors(project: Project, encoder: OnnxEncoder, answers: Mapping[str, Answer]) -> Seen:

@@ -436,8 +436,9 @@ class Project:
         return made
 
     def answers_of(self, task: Task, policy: Policy = MAJORITY) -> dict[str, str]:
-        """Chip → its class, for the chips of a task that have one answer by the policy."""
-        return {chip: answer.value[0] for chip, answer in self._answers(task, policy).decided.items() if answer.value}
+        """Chip → its class, or all of its classes as one, for the chips of a task that have an answer by the policy."""
+        found = self._answers(task, policy)
+        return {chip.id: found.labelled(chip).combination for chip in self._found(found.decided)}
 
     def classify(self, task: Task, classifier: str, *, progress: Progress = _silent) -> Iterator[Classified]:
         """What a classifier made by `finetune` says of every chip of the task."""

@@ -60,6 +60,8 @@ class Options:
     seconds: float | None = None
     epochs: float | None = None
     batch: int = 128
+    accumulate: int = 1
+    """Batches whose gradients are averaged before a step: larger steps in the same memory. Each is compared in itself."""
     rate: float = 5e-4
     size: int | None = None
     """Sides in pixels that pictures have for the encoder; by default what suits the chips."""
@@ -201,7 +203,8 @@ def _recipe(options: Options, size: int, chips: int, *, threads: int) -> Recipe:
         views=preset(options.views, size),
         epochs=options.epochs,
         seconds=options.seconds,
-        batch=min(options.batch, max(2, chips // 4)),
+        batch=min(options.batch, max(2, chips // (4 * max(1, options.accumulate)))),
+        accumulate=options.accumulate,
         rate=options.rate,
         patience=options.patience,
         seed=options.seed,
