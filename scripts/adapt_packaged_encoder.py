@@ -29,7 +29,7 @@ from earthcurator.learn.views import preset
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import common  # the splits, so that nothing is learned from a query
-from starts import imagenet_trunk
+from starts import STARTS, start
 
 SIZE = 64
 SCENE_CHIP, SCENE_STRIDE = 128, 96
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--modis", type=Path, required=True)
     parser.add_argument("--scene", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", choices=STARTS, default="imagenet")
     parser.add_argument("--cpu-seconds", type=float, default=3600)
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
@@ -108,7 +109,7 @@ def main() -> None:
     )
     done = train(
         source,
-        imagenet_trunk(),
+        start(chosen.init),
         method,
         recipe,
         checkpoint_folder=chosen.out,
