@@ -257,11 +257,18 @@ def test_linear_classifier_keeps_the_vectors_of_its_encoder(own: ec.Project) -> 
     np.testing.assert_allclose(base, new, atol=1e-6)
 
 
+def test_project_that_uses_a_head_on_its_encoder_need_not_embed_again(own: ec.Project) -> None:
+    own.embed()
+    before = own.default_encoder
+    made = own.finetune(labelled(own, truthful), use=True)
+    assert (own.default_encoder, made.default, made.changed) == (before, False, False)
+    assert own.embed().added == 0
+
+
 def test_classifier_can_be_made_from_a_classifier(own: ec.Project) -> None:
     task = labelled(own, truthful)
-    first = own.finetune(task, use=True)
-    second = own.finetune(task, how="mlp")
-    assert own.default_encoder == first.encoder
+    first = own.finetune(task)
+    second = own.finetune(task, how="mlp", encoder=first.name)
     assert len(list(own.classify(task, second.name))) == 60
 
 

@@ -2562,7 +2562,7 @@ export interface components {
             seed: number;
             /**
              * Use
-             * @description Embed and search with it from now on.
+             * @description Embed and search with its vectors from now on.
              * @default false
              */
             use: boolean;

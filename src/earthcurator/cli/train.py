@@ -130,7 +130,7 @@ def train(
 @click.option("--split", type=click.Choice(["place", "time", "random"]), help="How labels that measure are set apart.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--called", metavar="NAME", help="What to call the classifier.")
-@click.option("--use", is_flag=True, help="Embed and search with it from now on.")
+@click.option("--use", is_flag=True, help="Embed and search with its vectors from now on.")
 @click.option("--confusion", type=click.Path(path_type=Path), metavar="FILE.svg", help="Draw what it takes for what.")
 @click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
 @click.pass_obj
@@ -213,6 +213,8 @@ def _tell_classifier(made: Finetuned) -> None:
     say(f"kept as {made.name} ({made.encoder}); to use it: curator predict TASK --classifier {made.name}")
     if made.default:
         say("it is the default encoder now; next: curator embed")
+    elif not made.changed:
+        say("its vectors are those of the encoder that it began with: search and suggestions need nothing new")
 
 
 class _Told:

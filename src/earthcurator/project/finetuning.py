@@ -107,6 +107,7 @@ class Finetuned:
     """What it takes for what, as SVG."""
     seconds: float
     default: bool = False
+    """Whether the project embeds with it now."""
 
 
 def finetune(
@@ -120,7 +121,11 @@ def finetune(
     clock: Callable[[], float] = time.monotonic,
     **named: Any,
 ) -> Finetuned:
-    """Make a classifier of the task's answers and keep it. `named` are fields of `Options`."""
+    """Make a classifier of the task's answers and keep it. `named` are fields of `Options`.
+
+    With `use` the project goes by its vectors from now on. Where the trunk stayed as it was, they are those of the
+    encoder that it began with, which then becomes the default: what is embedded with that need not be embedded again.
+    """
     options, begun = Options(**named), clock()
     rows = _labelled(project, task, policy or Policy())
     classes = _classes(task, rows)
@@ -155,8 +160,9 @@ def finetune(
     some = _prepared(project, vectors["teach"][0][:32], card)
     _check_parity(OnnxEncoder(made, card), head, some, vectors["teach"][1][: len(some)])
     kept = project.encoders.keep(made, card)
+    changed = entry is not base
     if use:
-        project.set_default_encoder(kept.id)
+        project.set_default_encoder((kept if changed else base).id)
     title = f"{task.question} {kept.card.name}"
     return Finetuned(
         encoder=kept.id,
@@ -173,12 +179,12 @@ def finetune(
             name for name, found in zip(classes, metrics.of_classes, strict=True) if found.average_precision is None
         ),
         epochs=epochs,
-        changed=entry is not base,
+        changed=changed,
         picture=draw_confusions(metrics.of_classes, classes, title=title)
         if task.several
         else draw_confusion(metrics.confusion, classes, title=title),
         seconds=clock() - begun,
-        default=use,
+        default=use and changed,
     )
 
 

@@ -61,7 +61,7 @@ class Options:
     epochs: float | None = None
     batch: int = 128
     accumulate: int = 1
-    """Batches whose gradients are averaged before a step: larger steps in the same memory. Each is compared in itself."""
+    """Batches whose gradients are averaged before a step: larger steps in the same memory."""
     rate: float = 5e-4
     size: int | None = None
     """Sides in pixels that pictures have for the encoder; by default what suits the chips."""

@@ -156,7 +156,7 @@ class Finetune(Work):
     split: By | None = Field(default=None, description="How the labels that measure are set apart.")
     minutes: float | None = Field(default=None, gt=0, le=10_000)
     seed: int = Field(default=0, strict=True, ge=0, lt=2**63)
-    use: bool = Field(default=False, description="Embed and search with it from now on.")
+    use: bool = Field(default=False, description="Embed and search with its vectors from now on.")
 
     def check(self, project: Project) -> None:
         """Whether training is installed, and task and encoder are there."""
