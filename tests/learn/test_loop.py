@@ -36,6 +36,7 @@ def test_training_lowers_the_loss_and_says_where_it_is() -> None:
     assert np.mean(done.losses[-9:]) < np.mean(done.losses[:9]) - 0.2
     assert len(done.qualities) == 7
     assert [progress.step for progress in told] == list(range(1, 55))
+    assert [progress.epoch for progress in told] == [number for number in range(1, 7) for _ in range(9)]
     assert told[-1].fraction == 1
     assert told[-1].seconds_left == 0
     assert not any(weights.isnan().any() for weights in done.trunk.parameters())

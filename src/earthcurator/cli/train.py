@@ -233,7 +233,7 @@ class _Told:
         self._said = self._clock()
         classes = "" if quality.knn is None else f", 20-NN {quality.knn:.1%}"
         say(
-            f"train: {now.fraction:.0%}, epoch {now.epoch + 1}, loss {now.loss:.3f}, retrieval {quality.retrieval:.1%}"
+            f"train: {now.fraction:.0%}, epoch {now.epoch}, loss {now.loss:.3f}, retrieval {quality.retrieval:.1%}"
             f"{classes}, {now.pictures_per_second:,.0f} pictures/s, about {now.seconds_left:,.0f} s left"
         )
 

@@ -71,6 +71,7 @@ class Progress:
 
     step: int
     epoch: int
+    """That of this step, from 1."""
     fraction: float
     """Share of the training that is done."""
     seconds: float

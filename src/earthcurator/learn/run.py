@@ -117,7 +117,7 @@ class Run:
         fraction = self.fraction()
         return Progress(
             step=self.step,
-            epoch=self.step // self.steps_per_epoch,
+            epoch=-(-self.step // self.steps_per_epoch),
             fraction=fraction,
             seconds=self.seconds,
             seconds_left=self.seconds * (1 - fraction) / max(fraction, 1e-9),
