@@ -6,8 +6,9 @@ Trains on the developer half without its labels; then its labels and the picture
 vectors are: 20-NN, a linear probe, and 1, 5, 10 and 50 labels a class. Beside it: the same trunk untrained, a histogram
 of colours, and the packaged encoder, which has seen the developer half without its labels, too. Budgets are
 CPU-minutes, so that other work on the machine does not shorten them. Views of 32 pixels cost a quarter of those of 64,
-so there are four times as many steps: from random weights, a few minutes of those teach more. `curator train --size 32`
-makes an encoder that is also asked with 32 pixels; its figures are those with `at 32 pixels` in their names.
+so there are four times as many steps: from random weights, a few minutes of those teach more. `--size 32` here is
+`curator train --view-size 32`; rows with `at 32 pixels` in their names are asked with pictures as small, as
+`curator train --size 32` makes an encoder of.
 """
 
 from __future__ import annotations

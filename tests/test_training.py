@@ -95,6 +95,15 @@ def test_trained_encoder_is_kept_with_a_report_and_changes_nothing_unasked(own: 
     assert own.embed(report.encoder).added == 60
 
 
+def test_encoder_may_read_larger_pictures_than_the_views_it_learned_from(own: ec.Project) -> None:
+    report = own.train(**{**TINY, "size": 64, "view_size": 32})
+    assert report.encoder is not None
+    card = own.encoders.find(report.encoder).card
+    assert card.input_size == 64
+    assert "views of 32 pixels" in card.method
+    assert own.embed(report.encoder).added == 60
+
+
 def test_held_out_chips_are_not_learned_from(own: ec.Project) -> None:
     report = own.train(**TINY)
     assert report.chips + report.asked < 60  # and some more choose the best weights
@@ -162,6 +171,7 @@ def test_pictures_that_all_look_the_same_are_a_sentence(project: ec.Project, tmp
         ({"dim": 1281}, "1280 features, which cannot become 1281"),
         ({"dim": 0}, "cannot become 0"),
         ({"patience": 0}, "patience of 0"),
+        ({"view_size": 4}, "fails on pictures of 4 pixels|views of 4 pixels"),
         ({"accumulate": 0}, "accumulate 0"),
         ({"seed": -1}, "-1 is no seed"),
         ({"epochs": float("inf")}, "how long"),

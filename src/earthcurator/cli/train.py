@@ -49,6 +49,7 @@ _USE = {(False, False): "never", (False, True): "if better", (True, False): "alw
 )  # fmt: skip
 @click.option("--rate", default=5e-4, show_default=True, help="Highest learning rate.")
 @click.option("--size", type=int, help="Sides in pixels that the encoder sees; by default what suits the chips.")
+@click.option("--view-size", type=int, help="Sides of the views it learns from; smaller ones teach sooner.")
 @click.option("--dim", default=128, show_default=True, help="Length of its vectors.")
 @click.option(
     "--views", default="aerial", show_default=True,

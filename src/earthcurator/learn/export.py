@@ -98,20 +98,25 @@ def card_of(
     name: str,
     method: str,
     start: str,
+    size: int | None = None,
     dim: int = 128,
     licence: str = "unknown",
     attribution: str = "",
 ) -> EncoderCard:
-    """What is known of the encoder that a training made; `method` and `start` are words for people."""
+    """What is known of the encoder that a training made; `method` and `start` are words for people.
+
+    It reads pictures of `size` pixels, by default as large as the views that it learned from.
+    """
     metrics = {"held-out view retrieval %": 100 * trained.best.retrieval}
     if trained.best.knn is not None:
         metrics["held-out 20-NN %"] = 100 * trained.best.knn
     return EncoderCard(
         name=name,
         dim=dim,
-        input_size=recipe.views.size,
+        input_size=size or recipe.views.size,
         method=f"{method} from {start}: {trained.epochs:.2f} epochs, step {trained.best.step} of "
-        f"{len(trained.losses)}, batch {recipe.batch * recipe.accumulate}, rate {recipe.rate:g}, seed {recipe.seed}; "
+        f"{len(trained.losses)}, views of {recipe.views.size} pixels, batch {recipe.batch * recipe.accumulate}, "
+        f"rate {recipe.rate:g}, seed {recipe.seed}; "
         f"mean over the features of the last layer; uncentred PCA to {dim} dimensions",
         trained_on=f"{len(trained.train_ids)} unlabelled pictures, fingerprint of their ids "
         f"{fingerprint(trained.train_ids)}",
