@@ -198,7 +198,7 @@ def test_processes_that_train_together_keep_one_encoder(made: Path, tmp_path: Pa
     with ec.open(tmp_path / "own") as project:
         kept = [entry for entry in project.encoders.list() if not entry.card.name.startswith("lite0")]
     assert [entry.id for entry in kept] == [report["encoder"]]
-    assert " of 4, batch 8" in kept[0].card.method  # 46 chips are five steps an epoch for one, two for each of two
+    assert "step 4 of 4," in kept[0].card.method  # 46 chips are five steps an epoch for one, two for each of two
 
 
 def test_new_encoder_is_compared_with_where_it_began(own: ec.Project) -> None:

@@ -30,7 +30,7 @@ def listen(server: Server, scenario: Callable[[ClientConnection], Awaitable[Any]
 
 async def until(socket: ClientConnection, kind: str, **facts: object) -> dict[str, Any]:
     """The next message of this type that says so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):  # on a busy machine the server rests between questions
         while True:
             message: dict[str, Any] = json.loads(await socket.recv())
             if message["type"] == kind and facts.items() <= {**message, **message.get("job", {})}.items():
@@ -111,7 +111,7 @@ def test_whose_token_was_revoked_hears_no_more(
         async with connect(f"ws://127.0.0.1:{port}/api/v1/live", additional_headers=headers) as socket:
             assert (await until(socket, "hello"))["person"] == owner.id
             await asyncio.to_thread(project.records.people.revoke, token.id)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):  # on a busy machine the server rests between questions
                 await socket.wait_closed()
             assert socket.close_code is not None
             return socket.close_code
@@ -150,7 +150,7 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_hear_all(server: 
             for number in range(600):
                 server.app.state.live.publish({"type": "model", "number": number, "text": text})
                 await until(keen, "model", number=number)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):  # on a busy machine the server rests between questions
                 while len(server.app.state.live._listeners) > 1:
                     await asyncio.sleep(0.05)
             deaf.transport.abort()
