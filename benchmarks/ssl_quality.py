@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     labels, truth = names[: len(split.gallery)], names[len(split.gallery) :]
     source = Files(split.gallery)
     gallery, queries = (_pixels(Files(files)) for files in (split.gallery, split.queries))
-    small = [_pixels(Files(files), options.size) for files in (split.gallery, split.queries)]
+    sides = (split.gallery, split.queries) if options.size != SIZE else ()
+    small = [_pixels(Files(files), options.size) for files in sides]
 
     rows = [
         _row("RGB histogram", 0, _histogram(gallery), labels, _histogram(queries), truth),
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         done = train(source, trunk, method, recipe, clock=time.process_time)
         found = _seen(done.trunk, gallery), _seen(done.trunk, queries)
         row = _row(f"{words}, {options.method}", seed, found[0], labels, found[1], truth)
-        if options.size != SIZE:
+        if small:
             as_viewed = [_seen(done.trunk, pixels) for pixels in small]
             name = f"{words}, {options.method}, at {options.size} pixels"
             rows.append(_row(name, seed, as_viewed[0], labels, as_viewed[1], truth))

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from earthcurator.encoders.onnx import SCORES
 from earthcurator.errors import BadEncoder
-from earthcurator.learn.evaluate import Labels, Vectors
+from earthcurator.learn.evaluate import Labels, Vectors, minimise
 
 STRENGTH = 10.0
 """Of the linear head: an L2 penalty of 1 / (2 strength), as scikit-learn's C."""
@@ -116,16 +116,12 @@ def _with_platt(head: Head, logits: NDArray[np.float32], labels: Labels) -> Head
     lacking = len(labels) - having
     target = torch.where(torch.from_numpy(labels) == 1, (having + 1) / (having + 2), 1 / (lacking + 2))
     steepness, offset = (torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True) for _ in range(2))
-    optimizer = torch.optim.LBFGS([steepness, offset], max_iter=200, line_search_fn="strong_wolfe")
 
-    def closure() -> float:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         said = given * steepness.exp() + offset
-        loss = functional.binary_cross_entropy_with_logits(said, target, reduction="sum") + steepness.square().sum() / 2
-        loss.backward()
-        return float(loss.detach())
+        return functional.binary_cross_entropy_with_logits(said, target, reduction="sum") + steepness.square().sum() / 2
 
-    optimizer.step(closure)
+    minimise([steepness, offset], loss)
     slope, shift = steepness.detach().exp().float().numpy(), offset.detach().float().numpy()
     *others, (weights, bias) = head.layers
     return replace(head, layers=(*others, (weights * slope, bias * slope + shift)))
@@ -143,17 +139,13 @@ def _with_temperature(head: Head, given: NDArray[np.float32], labels: Labels) ->
     shares = ((counts + 1) / (counts + 1).mean()).log()
     steepness = torch.zeros((), dtype=torch.float64, requires_grad=True)
     offset = torch.zeros(logits.shape[1], dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([steepness, offset], max_iter=200, line_search_fn="strong_wolfe")
 
-    def closure() -> float:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         said = logits * steepness.exp() + shares + offset
         misfit = functional.cross_entropy(said, target, label_smoothing=1 / (len(labels) + 2), reduction="sum")
-        loss = misfit + (steepness.square() + offset.square().sum()) / 2
-        loss.backward()
-        return float(loss.detach())
+        return misfit + (steepness.square() + offset.square().sum()) / 2
 
-    optimizer.step(closure)
+    minimise([steepness, offset], loss)
     temperature = float((-steepness.detach()).exp())
     shift = (shares + offset.detach()).float().numpy() * np.float32(temperature)
     *others, (weights, bias) = head.layers
@@ -214,17 +206,13 @@ def _fit_linear(rows: Tensor, target: Tensor, weights: Tensor) -> list[nn.Linear
     layer = nn.Linear(rows.shape[1], weights.shape[-1], dtype=torch.float64)
     for part in (layer.weight, layer.bias):
         nn.init.zeros_(part)
-    optimizer = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
     given = rows.double()
 
-    def closure() -> float:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         fit = losses(layer(given), target, weights).sum()
-        loss = fit + layer.weight.square().sum() / (2 * STRENGTH)
-        loss.backward()
-        return float(loss.detach())
+        return fit + layer.weight.square().sum() / (2 * STRENGTH)
 
-    optimizer.step(closure)
+    minimise(list(layer.parameters()), loss)
     return [layer]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -73,17 +73,26 @@ def fit_logistic(vectors: Vectors, labels: Labels, *, strength: float) -> tuple[
     classes = int(labels.max()) + 1
     weights = torch.zeros(rows.shape[1], classes, dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        fit = functional.cross_entropy(rows @ weights + bias, target, reduction="sum")
+        return fit + weights.square().sum() / (2 * strength)
+
+    minimise([weights, bias], loss)
+    return weights.detach(), bias.detach()
+
+
+def minimise(parameters: Sequence[torch.Tensor], loss: Callable[[], torch.Tensor]) -> None:
+    """Change the parameters until this convex loss, or one nearly so, is lowest: L-BFGS."""
+    optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         optimizer.zero_grad()
-        fit = functional.cross_entropy(rows @ weights + bias, target, reduction="sum")
-        loss = fit + weights.square().sum() / (2 * strength)
-        loss.backward()
-        return float(loss.detach())
+        value = loss()
+        value.backward()
+        return float(value.detach())
 
     optimizer.step(closure)
-    return weights.detach(), bias.detach()
 
 
 def encode_classes(names: Sequence[str]) -> Labels:

@@ -136,7 +136,7 @@ def finetune(
     base = project.encoders.find(options.encoder) if options.encoder else _default(project)
     weights, entry, epochs = project.encoders.weights(base), base, None
     if options.how in ("partial", "full"):
-        weights, entry, epochs = _adapted(project, base, sides, len(classes), options, progress, stop)
+        weights, entry, epochs = _adapted(project, base, weights, sides, len(classes), options, progress, stop)
     encoder = OnnxEncoder(weights, replace(entry.card, classes=(), several=False))
     vectors = {side: _vectors(project, encoder, some) for side, some in sides.items()}
     _check_read(vectors, len(classes))
@@ -275,6 +275,7 @@ def _default(project: Project) -> EncoderEntry:
 def _adapted(
     project: Project,
     base: EncoderEntry,
+    weights: bytes,
     sides: Mapping[str, Mapping[str, Answer]],
     classes: int,
     options: Options,
@@ -283,7 +284,7 @@ def _adapted(
 ) -> tuple[bytes, EncoderEntry, float]:
     """An encoder like `base` whose trunk the labels have changed, or `base` if that did no good, and the epochs."""
     try:
-        trunk = packaged_trunk(project.encoders.weights(base))
+        trunk = packaged_trunk(weights)
     except BadEncoder as error:
         raise BadInput(
             f"{base.card.name} cannot be changed by labels: {error}", hint="use --how linear or mlp, or another encoder"
@@ -300,7 +301,7 @@ def _adapted(
     source = ChipSource(project, list(sides["teach"]))
     done = adapt(source, trunk, sides["teach"], sides["calibrate"], classes, lesson, progress=progress, stop=stop)
     if not done.is_changed:
-        return project.encoders.weights(base), base, done.epochs
+        return weights, base, done.epochs
     pictures = sample(source, source.ids, size, _FIT_ON, seed=options.seed)
     card = replace(
         base.card,

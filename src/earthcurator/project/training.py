@@ -134,7 +134,8 @@ def train(
     size = options.size or _size_for(chips)
     source, start = ChipSource(project, seen), _start(project, options, size)
     trunk, features = start.trunk, feature_count(start.trunk, size)
-    feature_count(trunk, options.view_size or size)  # whether it can learn from those
+    if options.view_size:
+        feature_count(trunk, options.view_size)  # whether it can learn from those
     _check_possible(options, asked, features)
     recipe = _recipe(options, size, len(seen), threads=project.threads)
     folder = project.cache / "training" / _key(options, size, seen)
