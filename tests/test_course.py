@@ -22,7 +22,7 @@ def step(number: int, *, of: int = STEPS, measured_each: int = 60, spread: float
         loss=float(number),
         rate=0.1,
         pictures_per_second=99.0,
-        quality=Quality(step=measured, retrieval=measured / of, knn=None, spread=spread),
+        quality=Quality(step=measured, retrieval=measured / of, knn=None, spread=spread, filled=1.0),
     )
 
 

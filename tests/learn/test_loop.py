@@ -19,6 +19,7 @@ from earthcurator.learn.checkpoint import NAME
 from earthcurator.learn.feed import epoch_order, split
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS, Method
+from earthcurator.learn.quality import Probe
 from earthcurator.learn.recipe import Progress, Recipe, Trained
 from earthcurator.learn.views import Views
 from tests.learn.scenes import SIZE, Pictures, ground, kinds, short, small_trunk
@@ -158,6 +159,29 @@ def test_collapse_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     done = train(ground(64), small_trunk(), Pull(), short(epochs=30, rate=0.02), device="cpu")
     assert done.qualities[-1].collapsed
     assert "collapsed" in caplog.text
+
+
+def test_vectors_that_differ_in_few_directions_only_are_a_collapse() -> None:
+    """They are well apart, so that their spread alone would say nothing."""
+
+    class Flat(nn.Module):
+        def __init__(self, directions: int) -> None:
+            super().__init__()
+            self.directions = directions
+
+        def forward(self, planes: torch.Tensor) -> torch.Tensor:
+            drawn = planes.flatten(1)[:, :64] - 0.5
+            return torch.cat([drawn[:, : self.directions], torch.zeros(len(drawn), 64 - self.directions)], dim=1)
+
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 16, 16, 3), dtype=np.uint8)
+    planes = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    probe = Probe(planes, planes, planes, None)
+    flat, full = (probe.measure(Flat(n), nn.Identity(), torch.device("cpu"), step=1) for n in (2, 64))
+    assert flat.spread > 0.1
+    assert flat.filled == pytest.approx(2 / 64, rel=0.05)
+    assert flat.collapsed
+    assert full.filled > 0.9
+    assert not full.collapsed
 
 
 def test_a_loss_that_is_no_number_ends_with_a_sentence() -> None:

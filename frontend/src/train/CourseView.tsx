@@ -24,8 +24,8 @@ export function CourseView({ course }: { course: Course }) {
     <Stack gap="md">
       {curves.latest?.collapsed && (
         <Alert color="red" variant="light" title="The method has collapsed">
-          It gives nearly the same vector to all chips, which is worth nothing. Stop it, and choose another method or a
-          lower learning rate under Advanced.
+          It gives nearly the same vector to all chips, or vectors that differ in few directions only: either is worth
+          nothing. Stop it, and choose another method or a lower learning rate under Advanced.
         </Alert>
       )}
       <SimpleGrid cols={{ base: 2, sm: 4 }}>

@@ -228,7 +228,8 @@ class _Told:
         quality = now.quality
         if quality.collapsed and now.step > 1 and not self._warned:
             self._warned = True
-            say(f"warning: the method is collapsing (spread {quality.spread:.3f}); try another, or a lower --rate")
+            how = f"spread {quality.spread:.3f}, {quality.filled:.1%} of the directions filled"
+            say(f"warning: the method is collapsing ({how}); try another, or a lower --rate")
         if self._clock() - self._said < _EVERY_SECONDS and now.fraction < 1:
             return
         self._said = self._clock()

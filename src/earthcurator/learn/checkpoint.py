@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from earthcurator.errors import BadInput, Conflict, StorageFailed
 
-FORMAT = 1
+FORMAT = 2
 NAME = "training.pt"
 
 

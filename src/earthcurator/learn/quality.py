@@ -15,7 +15,11 @@ from earthcurator.learn.views import Views, as_bytes
 
 _BATCH = 128
 COLLAPSED = 0.05
-"""A spread below this means that the method gives every picture nearly the same vector."""
+"""Below this, `spread` means one vector for all pictures, and `filled` vectors that differ in few directions only.
+
+On EuroSAT the five methods fill .19 to .73 of the directions after a minute. SimSiam at twenty times the usual rate
+fills .01 at a spread of .78, and the effective rank of the trunk's own features falls from 71 to 8 with it.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,9 @@ class Quality:
     """Share of held-out pictures that their 20 nearest classify right; None without classes."""
     spread: float
     """Deviation of the method's unit vectors times sqrt(d): 1 when they fill their sphere, 0 when they are all one."""
+    filled: float
+    """Effective rank of the same vectors (Roy and Vetterli 2007), as a share of what so many can have: 1 when they
+    differ in all directions alike. Garrido et al. 2023 judge encoders by it."""
 
     @property
     def score(self) -> float:
@@ -38,8 +45,8 @@ class Quality:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the method has found the answer that means nothing."""
-        return self.spread < COLLAPSED
+        """Whether the method has found the answer that means nothing, or little (Jing et al. 2022)."""
+        return min(self.spread, self.filled) < COLLAPSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ class Probe:
             retrieval=_retrieval(first, second),
             knn=None if vectors is None or self.labels is None else knn_among(vectors, self.labels),
             spread=spread,
+            filled=_filled(unit.cpu()),
         )
 
 
@@ -86,6 +94,14 @@ def features(trunk: nn.Module, planes: Tensor, device: torch.device) -> Tensor:
     """
     parts = (part.float() / 255 if part.dtype == torch.uint8 else part for part in planes.split(_BATCH))
     return torch.cat([trunk(part.to(device)).float().cpu() for part in parts])
+
+
+def _filled(vectors: Tensor) -> float:
+    """Effective rank of (n, d) about their mean, over min(n - 1, d)."""
+    strengths = torch.linalg.svdvals((vectors - vectors.mean(dim=0)).double())
+    shares = strengths / strengths.sum().clamp(min=1e-12)
+    rank = float(torch.special.entr(shares).sum().exp())
+    return rank / max(1, min(len(vectors) - 1, vectors.shape[1]))
 
 
 def _retrieval(first: Tensor, second: Tensor) -> float:

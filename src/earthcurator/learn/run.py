@@ -97,7 +97,7 @@ class Run:
         """Ask the held-out pictures, and keep the weights when they have not done better before."""
         quality = self.probe.measure(self.trunk, self.method.projector, self.process.device, step=self.step)
         if quality.collapsed and self.step:
-            log.warning("the method has collapsed: its vectors are nearly all the same (spread %.3f)", quality.spread)
+            log.warning("the method has collapsed (spread %.3f, filled %.3f)", quality.spread, quality.filled)
         highest = max((past.score for past in self.qualities), default=0.0)
         self.qualities.append(quality)
         if quality.score >= highest - _AS_GOOD:

@@ -354,7 +354,5 @@ def _key(options: Options, size: int, ids: Sequence[str]) -> str:
 
 
 def _nothing_gained(report: TrainReport, start: str) -> str:
-    why = (
-        "the method collapsed: it gives every picture the same vector" if report.collapsed else "training made it worse"
-    )
+    why = "the method collapsed: it tells few pictures apart" if report.collapsed else "training made it worse"
     return f"no better: keep what you have. On held-out chips nothing beat {start}, from which it began; {why}"

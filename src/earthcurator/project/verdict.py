@@ -113,7 +113,7 @@ def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> 
             "classes cannot be known before some chips have labels"
         )
     if collapsed:
-        verdict += ". The method collapsed on the way: it gave nearly the same vector to all"
+        verdict += ". The method collapsed on the way: it gave chips nearly the same vector, or few different ones"
     return is_better, verdict
 
 
