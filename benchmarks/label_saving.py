@@ -73,8 +73,8 @@ class Half:
     labels: Labels
 
 
-def main() -> None:
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
     torch.set_num_threads(1)
     teaching, asking = _halves(options)
     began = time.process_time()
@@ -256,7 +256,7 @@ def _halves(options: argparse.Namespace) -> tuple[Half, Half]:
     )
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eurosat", type=Path, required=True)
     parser.add_argument("--size", type=int, default=32, help="Sides of pictures in pixels.")
@@ -267,7 +267,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--asked", type=int, default=2000, help="Pictures of the test.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, default=common.RESULTS)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,10 @@ def test_what_is_said_of_a_plan_leads_on(shell: Shell, shared: Path) -> None:
     assert f"1 shard, 0 done; next: curator shards run {plan}" in err
     assert shell("shards", "run", plan, "--index", 0)[0] == 0
     assert f"1 shard, 1 done; next: curator shards commit {plan}" in shell("shards", "plan", "embed")[2]
+    again = shell("shards", "run", plan)[2].splitlines()
+    assert again[-1] == f"nothing was left to do here; next: curator shards commit {plan}"
+    assert shell("shards", "commit", plan)[0] == 0
+    assert shell("shards", "run", plan)[2].splitlines()[-1] == "nothing was left to do here; all are in the project"
 
 
 def test_damaged_records_are_named(shell: Shell, shared: Path) -> None:

@@ -1,4 +1,5 @@
-"""The benchmarks of training run on tiny data, so that they never rot. lightly is not installed here."""
+"""The benchmarks of training run on tiny data, so that they never rot. lightly is not installed here, nor are the
+weights of ImageNet: random ones stand for those."""
 
 from __future__ import annotations
 
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+from earthcurator.learn.lite0 import Lite0
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -25,7 +29,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         pixels = rng.integers(0, (100, 256)[number % 2], (64, 64, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.jpg")
     yield tmp_path / "data"
-    for module in ("common", "ssl_quality", "starts", "training_speed"):
+    for module in ("common", "label_saving", "ssl_quality", "starts", "training_speed"):
         sys.modules.pop(module, None)
 
 
@@ -59,3 +63,26 @@ def test_ssl_quality_asks_before_and_after_training(tiny: Path, tmp_path: Path) 
     assert list(rows) == ["RGB histogram", "packaged", f"{words}, untrained", f"{learned}, at 32 pixels", learned]
     assert rows["RGB histogram"]["knn"] > 90
     assert rows[learned]["epochs"] > 0
+
+
+def test_label_saving_compares_all_ways_with_the_peer(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import label_saving  # found through the fixture
+
+    trunk = Lite0().eval()
+    torch.save(trunk.state_dict(), tmp_path / "trunk.pt")
+    monkeypatch.setattr(label_saving, "imagenet_trunk", lambda: trunk)
+    monkeypatch.setattr(label_saving, "_FEWEST_STEPS", 4)
+    monkeypatch.setattr(label_saving, "_FEWEST_TUNED", 1)
+    few = ["--each", "2", "6", "--asked", "40", "--seeds", "0", "--passes", "1"]
+    options = ["--eurosat", str(tiny), "--trunk", str(tmp_path / "trunk.pt"), *few, "--out", str(tmp_path)]
+    label_saving.main(options)
+    figures = json.loads((tmp_path / "label_saving.json").read_text())["figures"]
+    ways = {row["way"]: row for row in figures["rows"]}
+    assert set(ways) == {
+        label_saving.PEER,
+        *(f"{name}, {how}" for name in ("self-supervised", "ImageNet") for how in ("linear", "fine-tuned")),
+    }
+    assert ways["ImageNet, linear"]["accuracy %"] > 60
+    assert ways["ImageNet, linear"]["accuracy %"] == ways["self-supervised, linear"]["accuracy %"]

@@ -14,6 +14,7 @@ from earthcurator.errors import BadInput, CuratorError
 
 if TYPE_CHECKING:
     from earthcurator.project import Progress, Project
+    from earthcurator.scale import Status
     from earthcurator.scale.work import Ran
 
 _json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
@@ -114,8 +115,16 @@ def _tell_plan(project: Project, name: str, as_json: bool) -> None:
         answer(now)
         return
     click.echo(name)
-    step = "run" if now.missing else "commit"
-    say(f"{_shards(now.shards)}, {now.done:,} done; next: curator shards {step} {name}")
+    say(f"{_shards(now.shards)}, {now.done:,} done; {_next(now)}")
+
+
+def _next(now: Status) -> str:
+    """What there is to do for the plan."""
+    if now.missing:
+        return f"next: curator shards run {now.plan}"
+    if now.committed < now.shards:
+        return f"next: curator shards commit {now.plan}"
+    return "all are in the project"
 
 
 # -- run ---------------------------------------------------------------------------------------------------------------
@@ -153,6 +162,7 @@ def run(
              sbatch --array=0-99 --wrap 'curator shards run 3f1c --of 100'
     """
     from earthcurator.scale import missing
+    from earthcurator.scale import status as ask
     from earthcurator.scale.status import shards_of_task, tasks_of_array
 
     with here.open() as project, progress("shards") as report:
@@ -174,7 +184,8 @@ def run(
             # To download, more are no faster: a source sends what its rules allow.
             processes = workers or (project.settings.threads if _kind(project, name) == "embed" else 1)
             ran = _run_processes(project, name, missing(project, name), processes, at_once or 1, report)
-    _tell_ran(name, ran, as_json)
+        now = ask(project, name)
+    _tell_ran(ran, now, as_json)
 
 
 def _kind(project: Project, name: str) -> str:
@@ -221,11 +232,13 @@ def _run_processes(
     )
 
 
-def _tell_ran(name: str, ran: Ran, as_json: bool) -> None:
+def _tell_ran(ran: Ran, now: Status, as_json: bool) -> None:
     if as_json:
         answer({**asdict(ran), "failed": {index: str(error) for index, error in ran.failed.items()}})
-    elif ran.made or not ran.failed:
-        say(f"did {_shards(ran.made)}; next: curator shards commit {name}")
+    elif ran.made:
+        say(f"did {_shards(ran.made)}; next: curator shards commit {now.plan}")
+    elif not ran.failed:
+        say(f"nothing was left to do here; {_next(now)}")
     if ran.failed:
         index, error = min(ran.failed.items())
         raise type(error)(
@@ -258,6 +271,7 @@ def run_on_ray(here: Here, plan: str, address: str | None, gpus_per_task: float,
     Example: curator ray run 3f1c --address ray-head:6379 --gpus-per-task 1
     """
     from earthcurator.scale import missing
+    from earthcurator.scale import status as ask
     from earthcurator.scale.ray import run_on_ray as do
 
     with here.open() as project, progress("shards") as report:
@@ -271,7 +285,8 @@ def run_on_ray(here: Here, plan: str, address: str | None, gpus_per_task: float,
             gpus_per_task=gpus_per_task,
             progress=report,
         )
-    _tell_ran(name, ran, as_json)
+        now = ask(project, name)
+    _tell_ran(ran, now, as_json)
 
 
 # -- commit ------------------------------------------------------------------------------------------------------------

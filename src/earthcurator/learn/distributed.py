@@ -44,11 +44,17 @@ class Process:
         return [float(number) for number in said.tolist()]
 
 
+def chosen(device: str | None) -> torch.device:
+    """What torch calls so; without a name a GPU where there is one."""
+    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
 def join(device: str | None = None) -> Process:
-    """This process. `device` is torch's name for one; without it a GPU is used where there is one."""
-    cuda = torch.cuda.is_available() if device is None else device.startswith("cuda")
+    """This process, on the device that is `chosen`; of several processes, each on its own GPU."""
+    asked = chosen(device)
+    cuda = asked.type == "cuda"
     if not distributed.is_torchelastic_launched():
-        return Process(0, 1, torch.device(device or ("cuda" if cuda else "cpu")))
+        return Process(0, 1, asked)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if cuda else "gloo")
     own = torch.device("cuda", distributed.get_node_local_rank()) if cuda else torch.device("cpu")

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from earthcurator.errors import BadInput
 from earthcurator.learn.classifier import class_weights, fit_head, losses
+from earthcurator.learn.distributed import chosen
 from earthcurator.learn.evaluate import Labels
 from earthcurator.learn.feed import Source, batches, epoch_order, read, sample
 from earthcurator.learn.quality import features
@@ -92,20 +93,23 @@ def adapt(
     *,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     stop: Callable[[], bool] = lambda: False,
+    device: str | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Adapted:
     """Fine-tune a copy of the trunk on `teaching`, picture id → answer; `choosing` says which epoch was best.
 
-    Ends early when `stop` says so, or the time is over; what was best so far is kept.
+    Ends early when `stop` says so, or the time is over; what was best so far is kept. `device` is torch's name for one;
+    without it a GPU is used where there is one. The trunk that is given back is on the CPU.
     """
-    trunk = copy.deepcopy(trunk).cpu().to(memory_format=torch.channels_last).eval()  # twice as fast
+    at = chosen(device)
+    trunk = copy.deepcopy(trunk).to(at, memory_format=torch.channels_last).eval()  # twice as fast
     size = lesson.views.size
     sample(source, list(teaching), size, _LOOKED_AT, seed=lesson.seed)  # whether they differ at all
     ids, found = _features_of(source, trunk, list(teaching), lesson)
     order = np.random.default_rng(lesson.seed).permutation(len(choosing))[:MOST_CHOOSING]
     asked = read(source, [list(choosing)[place] for place in order], size)
-    known, truth = _answers_of(ids, teaching), torch.from_numpy(_answers_of(asked.ids, choosing))
-    model = _Classifier(trunk, _first_head(found, known, classes))
+    known, truth = _answers_of(ids, teaching), torch.from_numpy(_answers_of(asked.ids, choosing)).to(at)
+    model = _Classifier(trunk, _first_head(found, known, classes)).to(at)
     weights = class_weights(known, classes)
     optimizer = torch.optim.AdamW(_groups(model, lesson), weight_decay=lesson.weight_decay)
     rates = [group["lr"] for group in optimizer.param_groups]
@@ -122,8 +126,8 @@ def adapt(
                 break
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * _slope(max(step / total, spent))
-            view = lesson.views.one(as_planes(torch.from_numpy(batch.pixels)), generator)
-            target = torch.from_numpy(_answers_of(batch.ids, teaching))
+            view = lesson.views.one(as_planes(torch.from_numpy(batch.pixels).to(at)), generator)
+            target = torch.from_numpy(_answers_of(batch.ids, teaching)).to(at)
             loss = losses(model(view), target, weights).mean()
             optimizer.zero_grad()
             loss.backward()
@@ -155,10 +159,10 @@ class _Classifier(nn.Module):
 
 def _features_of(source: Source, trunk: nn.Module, ids: Sequence[str], lesson: Lesson) -> tuple[list[str], Tensor]:
     """The pictures that can be read, and their features; only a few batches of them are in memory at a time."""
-    readable, rows = [], []
+    readable, rows, at = [], [], next(trunk.parameters()).device
     for batch in batches(source, _parts(ids, _BATCH), lesson.views.size, threads=lesson.threads):
         readable += batch.ids
-        rows.append(features(trunk, torch.from_numpy(batch.pixels).permute(0, 3, 1, 2), torch.device("cpu")))
+        rows.append(features(trunk, torch.from_numpy(batch.pixels).permute(0, 3, 1, 2), at))
     return readable, torch.cat(rows)
 
 
@@ -193,7 +197,7 @@ def _answers_of(ids: Sequence[str], answers: Mapping[str, Answer]) -> Labels:
 
 @torch.no_grad()
 def _loss(model: _Classifier, pictures: Tensor, truth: Tensor, weights: Tensor) -> float:
-    logits = torch.cat([model(as_planes(part)) for part in pictures.split(_BATCH)])
+    logits = torch.cat([model(as_planes(part.to(truth.device))) for part in pictures.split(_BATCH)])
     return float(losses(logits, truth, weights).mean())
 
 
@@ -204,4 +208,4 @@ def _slope(done: float) -> float:
 
 def _with(trunk: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     trunk.load_state_dict(dict(weights))
-    return trunk.requires_grad_(False).eval()
+    return trunk.cpu().requires_grad_(False).eval()

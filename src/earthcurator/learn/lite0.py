@@ -166,8 +166,11 @@ def unfold(trunk: nn.Module, pictures: Tensor) -> None:
 def _convolutions(graph: onnx.GraphProto) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Kernel and bias of each convolution, in the order of the graph."""
     stored = {tensor.name: tensor for tensor in graph.initializer}
-    # A weight that is stored as float16 goes through a Cast.
-    source = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    # A weight that is stored as float16 goes through a Cast, and of equal ones all but the first through an Identity.
+    source: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type in ("Cast", "Identity"):
+            source[node.output[0]] = source.get(node.input[0], node.input[0])
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     names = [[source.get(name, name) for name in node.input[1:3]] for node in convolutions]
     if any(len(pair) != 2 or not set(pair) <= stored.keys() for pair in names):

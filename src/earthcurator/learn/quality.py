@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,8 +101,9 @@ def _filled(vectors: Tensor) -> float:
     """Effective rank of (n, d) about their mean, over min(n - 1, d)."""
     strengths = torch.linalg.svdvals((vectors - vectors.mean(dim=0)).double())
     shares = strengths / strengths.sum().clamp(min=1e-12)
-    rank = float(torch.special.entr(shares).sum().exp())
-    return rank / max(1, min(len(vectors) - 1, vectors.shape[1]))
+    rank = math.exp(float(torch.special.entr(shares).sum()))
+    most: int = min(len(vectors) - 1, vectors.shape[1])
+    return rank / max(1, most)
 
 
 def _retrieval(first: Tensor, second: Tensor) -> float:
