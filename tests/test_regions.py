@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -191,6 +192,11 @@ def test_whatever_is_drawn_becomes_valid_polygons_in_their_box(drawn: list[tuple
     assert -180 <= west <= east <= 180
     assert -90 <= south <= north <= 90
     assert found.geometry.difference(region_of_box(found.box).geometry.buffer(1e-6)).area == 0
+
+
+def test_coordinates_that_are_nearly_nothing_are_drawn_as_nothing() -> None:
+    ring = [(0, 90), (-7.111e-40, 3.486), (180, 2.047e-35), (0, 3.486), (180, 0), (0, 90)]
+    assert parse(geojson(ring)).geometry.equals(shapely.Polygon([(0, 3.486), (0, 90), (180, 0)]))
 
 
 def test_a_file_is_read_and_named_in_errors(tmp_path: Path) -> None:

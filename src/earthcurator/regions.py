@@ -197,8 +197,9 @@ def _ring_area(ring: Points) -> BaseGeometry:
     """What a ring encloses, within -180..180. A ring that goes once around the globe encloses the nearer pole."""
     if len(ring) < 3:
         return shapely.Polygon()
-    longitudes = _unwrap(np.append(ring[:, 0], ring[0, 0]))
-    latitudes = np.append(ring[:, 1], ring[0, 1])
+    # To a tenth of a millimetre: GEOS stumbles over numbers of 1e-40.
+    closed = np.round(np.append(ring, ring[:1], axis=0), 9)
+    longitudes, latitudes = np.round(_unwrap(closed[:, 0]), 9), closed[:, 1]
     outline = list(zip(longitudes, latitudes, strict=True))
     if abs(longitudes[-1] - longitudes[0]) > 180:
         pole = math.copysign(90, latitudes.mean())
