@@ -28,6 +28,19 @@ def test_variable_that_makes_no_sense_is_named_as_it_is(
     assert caught.value.hint == f"change or unset {variable}"
 
 
+def test_value_that_nobody_may_see_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CURATOR_METRICS_TOKEN", "hunter2")
+    with pytest.raises(BadInput, match=r"^CURATOR_METRICS_TOKEN is not usable: .*at least 16") as caught:
+        settings.from_environment()
+    assert caught.value.hint == "change or unset CURATOR_METRICS_TOKEN"
+    assert "hunter2" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+
+
+def test_fields_that_hold_secrets_are_known() -> None:
+    secret = {name for name in settings.Settings.model_fields if settings._is_secret(name)}
+    assert secret == {"database_url", "metrics_token", "s3_key", "s3_secret"}
+
+
 @pytest.mark.parametrize(
     ("quota", "cores"), [("max 100000", 8), ("50000 100000", 1), ("150000 100000", 2), ("9900000 100000", 8)]
 )

@@ -114,6 +114,9 @@ resource "google_cloud_run_v2_service" "api" {
   location = var.region
   ingress  = "INGRESS_TRAFFIC_ALL"
 
+  # It holds no state, and one whose first start failed has to be replaced.
+  deletion_protection = false
+
   depends_on = [
     google_secret_manager_secret_iam_member.curator,
     google_secret_manager_secret_version.database_url,
@@ -163,6 +166,17 @@ resource "google_cloud_run_v2_service" "api" {
             version = "latest"
           }
         }
+      }
+
+      # Files of an instance count against its memory.
+      env {
+        name  = "CURATOR_TILE_CACHE_GB"
+        value = "0.3"
+      }
+
+      env {
+        name  = "CURATOR_UPLOAD_GB"
+        value = "0.3"
       }
 
       resources {

@@ -164,7 +164,10 @@ class Quarantined:
 
     origin: str
     """Path of the file, with the member's name for archives."""
-    kind: Literal["unreadable", "truncated", "too large", "duplicate", "unsafe path", "not a picture", "unreachable"]
+    kind: Literal[
+        "unreadable", "truncated", "too large", "duplicate", "unsafe path", "not a picture", "unreachable", "refused"
+    ]
+    """`unreachable`: it may come another time. `refused`: the source says that it will not."""
     reason: str
     """One sentence for a person."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
+from typing import get_args
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -17,6 +18,8 @@ from pydantic_settings import (
 from earthcurator.errors import BadInput
 
 _CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_WITH_SECRETS = ("database_url", "s3_key")
+"""Fields that are not to be told, besides those that are SecretStr."""
 
 
 def cores() -> int:
@@ -32,7 +35,7 @@ def cores() -> int:
 class Settings(BaseSettings):
     """Settings from environment variables, each with a default that works."""
 
-    model_config = SettingsConfigDict(env_prefix="CURATOR_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="CURATOR_", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     project: str = Field(default=".", description="Folder or URL of the project that commands work on.")
     threads: int = Field(
@@ -151,16 +154,30 @@ def from_environment() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        name = _variable(str(first["loc"][0]))
-        raise BadInput(f"{name} is {first['input']!r}: {first['msg']}", hint=f"change or unset {name}") from error
+        field = _field(str(first["loc"][0]))
+        name = _variable(field)
+        value = "not usable" if _is_secret(field) else repr(first["input"])
+        raise BadInput(f"{name} is {value}: {first['msg']}", hint=f"change or unset {name}") from error
 
 
-def _variable(place: str) -> str:
-    """The variable behind a field or, as pydantic says it, behind the first of a field's aliases."""
-    if place in Settings.model_fields:
-        return f"CURATOR_{place}".upper()
-    for field in Settings.model_fields.values():
-        alias = field.validation_alias
-        if isinstance(alias, AliasChoices) and place in alias.choices:
-            return next((str(name) for name in alias.choices if name in os.environ), place)
-    return place
+def _field(place: str) -> str:
+    """The field that pydantic means: it says its name or, where it has aliases, the first of them."""
+    return next(name for name in Settings.model_fields if place in (name, *_aliases(name)))
+
+
+def _variable(field: str) -> str:
+    """The variable behind a field: of several the one that is set."""
+    names = _aliases(field) or [f"CURATOR_{field}".upper()]
+    return next((name for name in names if name in os.environ), names[0])
+
+
+def _aliases(field: str) -> list[str]:
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return [str(choice) for choice in alias.choices]
+    return [] if alias is None else [str(alias)]
+
+
+def _is_secret(field: str) -> bool:
+    """Whether nobody may see the value of a field."""
+    return field in _WITH_SECRETS or SecretStr in get_args(Settings.model_fields[field].annotation)

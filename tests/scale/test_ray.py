@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ import pytest
 import earthcurator as ec
 from earthcurator.errors import SourceUnreachable
 from earthcurator.scale import commit, missing, plan_embed
-from earthcurator.scale.ray import _at_once, run_on_ray
+from earthcurator.scale.ray import _at_once, _hand_out, run_on_ray
+from earthcurator.scale.work import silent
 from tests.forks import curator
 
 from .conftest import PICTURES, assert_finds_the_same, children_of, data_files, vectors_of
@@ -88,6 +90,19 @@ def test_tasks_that_run_at_once_are_those_that_there_are_and_that_have_room() ->
     assert _at_once({"CPU": 4.0}, 0, 7) == 4
     assert _at_once({"CPU": 64.0, "GPU": 2.0}, 0.5, 7) == 4
     assert _at_once({}, 1, 7) == 1
+
+
+def test_error_of_a_task_is_told_as_what_it_is() -> None:
+    error = SourceUnreachable("it is silent", hint="ask again later")
+    wrapped = ray.exceptions.RayTaskError(function_name="run_at", traceback_str="Traceback ...", cause=error)
+
+    def get(_: object) -> str:
+        raise wrapped.as_instanceof_cause()
+
+    fake = SimpleNamespace(wait=lambda ids, num_returns: (ids[:num_returns], []), get=get, exceptions=ray.exceptions)
+    ran = _hand_out(fake, str, [0], 1, silent)
+    assert type(ran.failed[0]) is SourceUnreachable
+    assert (str(ran.failed[0]), ran.failed[0].hint) == ("it is silent", "ask again later")
 
 
 def test_killed_driver_does_no_finished_shard_again(cluster: Any, folder: str, tmp_path: Path) -> None:

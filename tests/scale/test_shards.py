@@ -309,6 +309,27 @@ def test_source_that_does_not_answer_leaves_the_shard_open(
         assert commit(project, plan).rows == len(ids_of(project.location, opened_with=settings))
 
 
+def test_tile_that_is_refused_is_an_error_in_the_record(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, where = FakeGibs._asked, "/2020-08-16/250m/2/1/1."
+    with ec.create(tmp_path / "shared", settings=settings) as project:
+        plan = planned(project, TRUE_COLOUR, size=100)
+        with monkeypatch.context() as refusing:
+            # The server knows no such level, and answers 400.
+            refusing.setattr(
+                FakeGibs, "_asked", lambda self, path: asked(self, path.replace(where, "/2020-08-16/250m/99/1/1."))
+            )
+            assert run_all(project, plan) == ["made", "made"]
+        errors = [error for index in range(2) for error in project.shards.record(plan, index)["errors"]]
+        assert [(where in name, "400: " in reason) for name, reason in errors] == [(True, True)]
+        done = commit(project, plan)
+        assert done.rows > 1
+        assert done.failed == 1
+        again = project.download([TRUE_COLOUR], GLOBE, "2020-08-16/2020-08-17", zoom=2, min_valid=0)
+    assert (again.added, again.present) == (1, done.rows)
+
+
 def test_grid_that_changed_since_is_refused(tmp_path: Path, settings: Settings) -> None:
     with ec.create(tmp_path / "shared", settings=settings) as project:
         plan = planned(project, TRUE_COLOUR)

@@ -311,12 +311,15 @@ def commit(here: Here, plan: str, as_json: bool) -> None:
         name = project.shards.find(plan)
         done = do(project, name, progress=report)
         left = status(project, name).missing
+        kind = _kind(project, name)
     if as_json:
         answer(done)
         return
     say(f"took in {_shards(done.shards)}: {done.rows:,} rows; {done.doubled:,} were there already")
     if done.failed:
         say(f"{done.failed:,} pictures could not be used; the shards' records in shards/{name}/done say why")
+        if kind == "download":
+            say("`curator download` with the same options tries them again")
     if left:
         say(f"still to be done, {_shards(left)}: curator shards run {name}")
 

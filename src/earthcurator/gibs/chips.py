@@ -160,9 +160,10 @@ class _Cutter:
 
     def __call__(self, chip: _Chip) -> Arrival | Skipped | Quarantined:
         origin = self._origin(chip)
-        for answer in chip.got.values():
-            if isinstance(answer, Failed):
-                return Quarantined(origin, "unreachable", answer.reason)
+        if failed := [answer for answer in chip.got.values() if isinstance(answer, Failed)]:
+            # However often the others are asked for, one tile that is refused leaves the chip incomplete.
+            told = max(failed, key=lambda answer: answer.refused)
+            return Quarantined(origin, "refused" if told.refused else "unreachable", told.reason)
         try:
             return self._cut(chip, origin)
         except BadPicture as error:

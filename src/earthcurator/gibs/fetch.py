@@ -168,7 +168,8 @@ class Fetcher:
             case _GivenUp():
                 self.stats.failed += 1
                 when = iso(request.time) if request.time else "no time"
-                return Failed(request, f"{request.layer}, {when}, tile {request.tile}: {outcome}")
+                reason = f"{request.layer}, {when}, tile {request.tile}: {outcome}"
+                return Failed(request, reason, refused=outcome.refused)
             case _:
                 raise outcome
 
@@ -321,7 +322,8 @@ class Fetcher:
                 f"{host.name} has given nothing usable for {host.hopeless} tiles in a row: {failure.text}",
                 hint="run the same command again later: it continues",
             )
-        raise _GivenUp(f"{failure.text}" + (f" ({tries} tries)" if tries > 1 else ""))
+        text = failure.text + (f" ({tries} tries)" if tries > 1 else "")
+        raise _GivenUp(text, refused=failure.kind == "refused")
 
     async def _once(self, host: Host, url: str, headers: Mapping[str, str]) -> _Answer:
         self.stats.requests += 1
@@ -373,6 +375,10 @@ class _Had:
 
 class _GivenUp(Exception):
     """The text says what the server answered, and how often it was asked."""
+
+    def __init__(self, text: str, *, refused: bool) -> None:
+        super().__init__(text)
+        self.refused = refused
 
 
 _Outcome = tuple[str, _Had | Exception]

@@ -70,6 +70,8 @@ class Failed:
     request: TileRequest
     reason: str
     """One sentence: layer, time, tile and what the server answered."""
+    refused: bool = False
+    """Whether the server will answer the same another time."""
 
 
 Fetch = Callable[[Iterable[TileRequest]], Generator[Fetched | Failed]]

@@ -1,7 +1,8 @@
 """Publishing what workers staged: finished shards become rows of the project, many in one commit.
 
-There is no log of what is to be done: whatever is finished and not yet in its table is published, by comparing files
-and ids with those of the table. So a program that is killed here, or two at once, double nothing and lose nothing.
+Notes in `commits/` say which shards were taken in, and what is finished and in none of them is published. A program
+that is killed between its commit and its note, or two at once, double nothing and lose nothing all the same: files and
+ids are compared with those of the table. The notes are believed: a shard in one is not published again.
 """
 
 from __future__ import annotations

@@ -86,11 +86,17 @@ def _hand_out(ray: Any, start: Any, indices: Sequence[int], at_once: int, progre
         index = working.pop(ended)
         try:
             ran.count(index, ray.get(ended))
-        except CuratorError as error:  # Ray's wrapper of an error is of the error's class, too
-            ran.count(index, error)
+        except CuratorError as error:
+            ran.count(index, _unwrapped(error))
         except ray.exceptions.RayError as error:
             ran.count(index, StorageFailed(str(error).strip().splitlines()[0], hint="see the logs of Ray"))
         progress(ran.ended, len(indices))
+
+
+def _unwrapped(error: CuratorError) -> CuratorError:
+    """The error itself: Ray's wrapper is of its class, too, but cannot be made like it, and says the traceback."""
+    cause = getattr(error, "cause", error)
+    return cause if isinstance(cause, CuratorError) else error
 
 
 def _ray() -> Any:

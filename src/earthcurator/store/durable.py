@@ -182,7 +182,8 @@ class DurableTable:
                 ) from torn
             _tell(
                 f"{self._table.name}: files of its last commits are missing, it is back at an earlier one. "
-                "Run the commands that filled it again: they add what is missing."
+                "Run the commands that filled it again: they add what is missing. What shards filled "
+                "counts as done: for that, run curator download or curator embed."
             )
         else:
             _tell(
