@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import earthcurator as ec
+from earthcurator.cli.train import _Told
+from earthcurator.learn.quality import Quality
+from earthcurator.learn.recipe import Progress
 from tests.cli.conftest import Shell, failure
 from tests.learn.conftest import _one_thread
 from tests.learn.poor import TEACH_NOTHING, arrival, broken, label, plain, scenes
@@ -82,6 +85,19 @@ def test_collapse_is_told_while_it_happens_and_in_the_verdict(fill: Fill, shell:
     assert "warning: the method is collapsing" in err
     assert out.splitlines()[-1].startswith("no better")
     assert "collapsed" in out
+
+
+def test_collapse_is_told_once_and_not_of_the_untrained_projector(capsys: pytest.CaptureFixture[str]) -> None:
+    told = _Told(clock=lambda: 0.0)
+    for step, measured, spread in [(2, 0, 0.01), (9, 8, 0.5), (20, 16, 0.01), (30, 24, 0.01)]:
+        quality = Quality(step=measured, retrieval=0.5, knn=None, spread=spread, filled=0.5)
+        told(
+            Progress(
+                step=step, epoch=1, fraction=0.5, seconds=1.0, seconds_left=1.0, loss=1.0, rate=0.1,
+                pictures_per_second=9.0, quality=quality,
+            )
+        )  # fmt: skip
+        assert capsys.readouterr().err.count("collapsing") == (step == 20)
 
 
 def test_classes_that_cannot_be_learned_are_a_sentence(fill: Fill, shell: Shell, tmp_path: Path) -> None:

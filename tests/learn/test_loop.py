@@ -55,10 +55,25 @@ def test_the_same_seed_gives_the_same_training_and_another_seed_another() -> Non
 
 
 def test_classes_are_measured_where_there_are_some() -> None:
-    pictures = ground(160)
-    done = train(pictures, small_trunk(), simclr(), short(epochs=1), classes=kinds(pictures), device="cpu")
+    pictures = ground(520)
+    nameless = split(pictures.ids)[1][:2]
+    some = {name: kind for name, kind in kinds(pictures).items() if name not in nameless}
+    recipe = short(epochs=1, batch=64)
+    done = train(pictures, small_trunk(), simclr(), recipe, classes=some, device="cpu")
     assert done.best.knn is not None
     assert done.best.score == done.best.knn
+
+
+def test_classes_of_few_held_out_pictures_do_not_judge() -> None:
+    """All of 20 are neighbours of each, whatever the trunk; but their views can be asked about, and those of all."""
+    pictures = ground(500)
+    _, held_out = split(pictures.ids)
+    some = {name: kind for name, kind in kinds(pictures).items() if name not in held_out[20:]}
+    recipe = short(epochs=1, batch=64)
+    done = train(pictures, small_trunk(), simclr(), recipe, classes=some, device="cpu")
+    without = train(pictures, small_trunk(), simclr(), recipe, device="cpu")
+    assert done.best.knn is None
+    assert done.qualities[0].retrieval == without.qualities[0].retrieval
 
 
 def test_one_class_alone_measures_nothing() -> None:
@@ -182,6 +197,16 @@ def test_vectors_that_differ_in_few_directions_only_are_a_collapse() -> None:
     assert flat.collapsed
     assert full.filled > 0.9
     assert not full.collapsed
+
+
+def test_vectors_that_are_no_numbers_are_a_collapse_and_no_traceback() -> None:
+    class Broken(nn.Module):
+        def forward(self, planes: torch.Tensor) -> torch.Tensor:
+            return planes.flatten(1)[:, :8] * float("nan")
+
+    planes = torch.zeros(30, 3, 16, 16, dtype=torch.uint8)
+    found = Probe(planes, planes, planes, None).measure(Broken(), nn.Identity(), torch.device("cpu"), step=1)
+    assert found.collapsed
 
 
 def test_a_loss_that_is_no_number_ends_with_a_sentence() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,9 @@ import pytest
 import torch
 
 import earthcurator as ec
+from earthcurator.imagery import Progress
 from earthcurator.jobs import Runner
+from earthcurator.jobs.kinds.learning import Finetune
 
 from .conftest import CHIPS
 
@@ -136,6 +139,50 @@ def test_labels_of_a_task_become_a_classifier_with_figures(client: httpx.Client,
     assert result["split"] in ("place", "random")
     assert result["taught"] + result["metrics"]["pictures"] < CHIPS  # the rest calibrates
     assert "picture" not in client.get("/jobs").json()["jobs"][0]["result"]
+
+
+@pytest.fixture
+def waits_after_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fine-tuning makes no third step before somebody has asked it to end."""
+    run = Finetune.run
+
+    def slowly(work: Finetune, project: ec.Project, report: Progress, folder: Path) -> Mapping[str, Any]:
+        def tell(done: int, total: int | None) -> None:
+            report(done, total)
+            while done == 2:
+                time.sleep(0.01)
+                report(done, total)
+
+        return run(work, project, tell, folder)
+
+    monkeypatch.setattr(Finetune, "run", slowly)
+
+
+@pytest.mark.usefixtures("waits_after_two_steps", "running")
+def test_cancelled_fine_tuning_keeps_the_best_classifier(client: httpx.Client, project: ec.Project) -> None:
+    task = project.tasks.create("Is it water?", ("water", "field"))
+    project.tasks.import_folders(task)
+    asked = ask(client, "finetune", task=task.id, how="full")
+    until(client, asked, lambda job: job["done"])
+    client.post(f"/jobs/{asked}/cancel")
+    job = until(client, asked, has_ended)
+    assert (job["state"], job["done"]) == ("cancelled", 2)
+    result = job["result"]
+    assert 0 < result["epochs"] < 3
+    assert 0 <= result["metrics"]["accuracy"]["value"] <= 1
+    known = {entry["id"]: entry["card"]["name"] for entry in client.get("/encoders").json()["encoders"]}
+    assert known[result["encoder"]] == result["name"] == "is-it-water-full"
+
+
+@pytest.mark.usefixtures("waits_after_two_steps", "running")
+def test_paused_fine_tuning_keeps_nothing(client: httpx.Client, project: ec.Project) -> None:
+    task = project.tasks.create("Is it water?", ("water", "field"))
+    project.tasks.import_folders(task)
+    asked = ask(client, "finetune", task=task.id, how="partial")
+    until(client, asked, lambda job: job["done"])
+    client.post(f"/jobs/{asked}/pause")
+    assert until(client, asked, has_ended)["state"] == "paused"
+    assert not [entry for entry in project.encoders.list() if entry.card.classes]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ function Running({ id }: { id: string }) {
                 disabled={change.isPending || asked === "cancel"}
                 onClick={() => change.mutate({ job: job.id, to: "cancel" })}
               >
-                {job.kind === "train" && job.state === "running" ? "Stop and keep the best" : "Cancel"}
+                {job.state === "running" ? "Stop and keep the best" : "Cancel"}
               </Button>
             </Group>
           )}
@@ -87,7 +87,8 @@ function Running({ id }: { id: string }) {
         <Progress value={100 * (done ?? 0)} aria-label={`${nameOf(job.kind)}, progress`} />
         <Text size="sm" aria-live="polite">
           {asked === "cancel" && "It stops after this step. What is best so far is measured and kept."}
-          {asked === "pause" && "It stops after this step, and can go on from there."}
+          {asked === "pause" &&
+            `It stops after this step, and ${job.kind === "train" ? "can go on from there" : "begins anew when it goes on"}.`}
           {asked === null && sentence(standing(job, Date.now()))}
           {asked === null && !paused && " You may close this page: the server goes on."}
         </Text>
@@ -140,7 +141,7 @@ function Outcome({ job, encoder, chips }: { job: Job; encoder?: Encoder; chips: 
       </Text>
     );
   if (job.kind === "finetune")
-    return job.state === "done" ? (
+    return job.result && "metrics" in job.result ? (
       <ClassifierReport result={job.result as unknown as FinetuneResult} {...(encoder && { encoder })} chips={chips} />
     ) : (
       <Text size="sm">It was called off. Nothing was changed.</Text>
@@ -179,7 +180,7 @@ function Again({ job }: { job: Job }) {
       loading={start.isPending}
       onClick={() => start.mutate({ kind: job.kind, parameters: job.parameters ?? {} })}
     >
-      {job.state === "failed" ? "Try again" : "Go on with it"}
+      {job.state === "failed" ? "Try again" : job.kind === "train" ? "Go on with it" : "Begin anew"}
     </Button>
   );
 }

@@ -226,7 +226,7 @@ class _Told:
 
     def __call__(self, now: Progress) -> None:
         quality = now.quality
-        if quality.collapsed and now.step > 1 and not self._warned:
+        if quality.collapsed and quality.step > 0 and not self._warned:  # before, its projector is random
             self._warned = True
             how = f"spread {quality.spread:.3f}, {quality.filled:.1%} of the directions filled"
             say(f"warning: the method is collapsing ({how}); try another, or a lower --rate")

@@ -28,9 +28,9 @@ class Standing:
     retrieval: Hits
     """Whether a changed view of the picture is nearest to another changed view of it, among all pictures' views."""
     knn: Hits | None
-    """Whether its class wins the vote of its 20 nearest; None without classes."""
+    """Of each that has a class, whether it wins the vote of its 20 nearest; None without classes."""
     linear: Hits | None
-    """Whether a linear classifier gets it; None without classes."""
+    """Of the same, whether a linear classifier gets it; None without classes."""
 
 
 def readable(pictures: dict[str, bytes], encoder: Encoder) -> list[str]:
@@ -46,14 +46,19 @@ def stand(
     *,
     seed: int,
 ) -> Standing:
-    """Ask an encoder about held-out pictures. `classes` are theirs and those of `gallery`. All must be readable."""
+    """Ask an encoder about held-out pictures. All must be readable.
+
+    `classes` are theirs, -1 for a picture that has none, and those of `gallery`, which all have one.
+    """
     pixels = _pixels(asked, encoder)
     seen = _views_encoded(pixels, encoder, seed)
     retrieval = (seen[0] @ seen[1].T).argmax(axis=1) == np.arange(len(asked))
     if classes is None:
         return Standing(retrieval=retrieval, knn=None, linear=None)
     truth, known = classes
-    queries, vectors = _encoded(pixels, encoder), _encoded(_pixels(gallery, encoder), encoder)
+    named = truth >= 0
+    truth = truth[named]
+    queries, vectors = _encoded(pixels[named], encoder), _encoded(_pixels(gallery, encoder), encoder)
     head = fit_head(vectors, known, int(max(known.max(), truth.max())) + 1, "linear")
     return Standing(
         retrieval=retrieval,

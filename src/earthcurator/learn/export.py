@@ -28,6 +28,7 @@ from earthcurator.errors import BadEncoder, BadInput
 from earthcurator.learn.feed import fingerprint
 from earthcurator.learn.quality import features
 from earthcurator.learn.recipe import Recipe, Trained
+from earthcurator.learn.trunks import feature_count
 from earthcurator.learn.views import as_planes
 
 PARITY = 0.9999
@@ -68,6 +69,21 @@ def export(
 def export_whole(trunk: nn.Module, pictures: NDArray[np.uint8], card: EncoderCard) -> Exported:
     """The same with all features of the trunk as they are. The pictures only compare the file with torch."""
     return _checked(_Encoder(_ready(trunk, pictures, card), None), pictures, card)
+
+
+def check_expressible(trunk: nn.Module, size: int, name: str) -> None:
+    """Whether ONNX can express this trunk, which its weights do not matter for: to be asked before it is trained.
+
+    Raises BadEncoder.
+    """
+    pictures = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+    card = EncoderCard(name=name, dim=feature_count(trunk, size), input_size=size)
+    module = _Encoder(_ready(trunk, pictures, card), None).eval()
+    encoder = OnnxEncoder(_to_onnx(module, card, half=False, any_size=False), card)
+    with torch.inference_mode():
+        has_directions = bool(module(torch.from_numpy(pictures)).any(dim=1).all())
+    if has_directions:  # weights that were never trained may give none, which says nothing of the file
+        encoder.encode(pictures)
 
 
 def _ready(trunk: nn.Module, pictures: NDArray[np.uint8], card: EncoderCard) -> nn.Module:
@@ -155,6 +171,21 @@ class _Encoder(nn.Module):
 
 
 def _to_onnx(module: nn.Module, card: EncoderCard, *, half: bool, any_size: bool) -> bytes:
+    try:
+        model = _traced(module, card, any_size=any_size)
+        if half:
+            _halve(model)
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as exc:  # anybody's module fails in any way
+        why = str(exc).partition("\n")[0] or type(exc).__name__
+        raise BadEncoder(
+            f"ONNX cannot express the trunk of {card.name}: {why}",
+            hint="use another trunk, or other operations in this one: an encoder must be an ONNX file",
+        ) from exc
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _traced(module: nn.Module, card: EncoderCard, *, any_size: bool) -> onnx.ModelProto:
     example = torch.zeros(2, card.input_size, card.input_size, 3, dtype=torch.uint8)
     open_axes = {0: "n", 1: "height", 2: "width"} if any_size else {0: "n"}
     file = io.BytesIO()
@@ -171,11 +202,7 @@ def _to_onnx(module: nn.Module, card: EncoderCard, *, half: bool, any_size: bool
             output_names=["vectors"],
             dynamic_axes={"pictures": open_axes, "vectors": {0: "n"}},
         )
-    model = onnx.load_model_from_string(file.getvalue())
-    if half:
-        _halve(model)
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    return onnx.load_model_from_string(file.getvalue())
 
 
 def _halve(model: onnx.ModelProto) -> None:

@@ -35,6 +35,8 @@ from earthcurator.learn.views import as_planes
 log = logging.getLogger(__name__)
 
 _SAMPLE = 256
+_FEWEST_NAMED = 50
+"""Held-out pictures with classes that training is judged by. Of a score or less, 20 neighbours are all there are."""
 _FREE = ("threads", "measure_seconds", "checkpoint_seconds", "patience")
 """What may change between the parts of an interrupted training."""
 
@@ -218,12 +220,14 @@ def _parts(batch: Read, accumulate: int) -> Iterator[Tensor]:
 
 
 def _probe(source: Source, ids: Sequence[str], recipe: Recipe, classes: Mapping[str, str] | None) -> Probe:
-    """The held-out pictures; only those with a class when there are classes, as long as those are of several."""
-    named = {name: classes[name] for name in ids if name in classes} if classes else {}
-    known = len(set(named.values())) > 1
-    asked = read(source, list(named) if known else ids, recipe.views.size)
+    """The held-out pictures, with their classes where enough have one of several."""
+    asked = read(source, ids, recipe.views.size)
     check_differ(asked.pixels, len(ids))
-    labels = encode_classes([named[name] for name in asked.ids]) if known else None
+    named = {name: classes[name] for name in asked.ids if name in classes} if classes else {}
+    if len(named) < _FEWEST_NAMED or len(set(named.values())) < 2:
+        return Probe.of(asked.pixels, recipe.views, None, recipe.seed)
+    numbers = dict(zip(named, encode_classes(list(named.values())).tolist(), strict=True))
+    labels = np.array([numbers.get(name, -1) for name in asked.ids], np.int64)
     return Probe.of(asked.pixels, recipe.views, labels, recipe.seed)
 
 

@@ -32,7 +32,7 @@ class Quality:
     retrieval: float
     """Share of held-out pictures one view of which is nearest to their other view among all others' views."""
     knn: float | None
-    """Share of held-out pictures that their 20 nearest classify right; None without classes."""
+    """Share of held-out pictures with classes that their 20 nearest classify right; None where there are too few."""
     spread: float
     """Deviation of the method's unit vectors times sqrt(d): 1 when they fill their sphere, 0 when they are all one."""
     filled: float
@@ -47,7 +47,7 @@ class Quality:
     @property
     def collapsed(self) -> bool:
         """Whether the method has found the answer that means nothing, or little (Jing et al. 2022)."""
-        return min(self.spread, self.filled) < COLLAPSED
+        return not (self.spread >= COLLAPSED and self.filled >= COLLAPSED)  # no numbers at all are the end, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Probe:
     first: Tensor
     second: Tensor
     labels: Labels | None
+    """Their classes, -1 for a picture that has none; None where there are too few."""
 
     @classmethod
     def of(cls, pixels: NDArray[np.uint8], views: Views, labels: Labels | None, seed: int) -> Probe:
@@ -75,16 +76,20 @@ class Probe:
         with torch.inference_mode():
             unit = functional.normalize(projector(first.to(device)).float(), dim=1)
             spread = float(unit.std(dim=0, unbiased=False).mean() * unit.shape[1] ** 0.5)
-        vectors = None if self.labels is None else features(trunk, self.planes, device).numpy()
+        knn = None if self.labels is None else self._knn(trunk, self.labels, device)
         trunk.train()
         projector.train()
         return Quality(
             step=step,
             retrieval=_retrieval(first, second),
-            knn=None if vectors is None or self.labels is None else knn_among(vectors, self.labels),
+            knn=knn,
             spread=spread,
             filled=_filled(unit.cpu()),
         )
+
+    def _knn(self, trunk: nn.Module, labels: Labels, device: torch.device) -> float:
+        named = labels >= 0
+        return knn_among(features(trunk, self.planes[torch.from_numpy(named)], device).numpy(), labels[named])
 
 
 @torch.inference_mode()
@@ -98,7 +103,9 @@ def features(trunk: nn.Module, planes: Tensor, device: torch.device) -> Tensor:
 
 
 def _filled(vectors: Tensor) -> float:
-    """Effective rank of (n, d) about their mean, over min(n - 1, d)."""
+    """Effective rank of (n, d) about their mean, over min(n - 1, d); 0 when some are no numbers."""
+    if not vectors.isfinite().all():
+        return 0.0
     strengths = torch.linalg.svdvals((vectors - vectors.mean(dim=0)).double())
     shares = strengths / strengths.sum().clamp(min=1e-12)
     rank = math.exp(float(torch.special.entr(shares).sum()))

@@ -240,7 +240,7 @@ def _parted(rows: Sequence[Labelled], options: Options) -> tuple[Mapping[str, li
         except BadInput as error:
             log.info("the labels cannot be parted by place: %s", error)
         else:
-            by, sides = ("random", sides) if _lacks(apart, rows) else ("place", apart)
+            by, sides = ("random", sides) if _lacks(apart, rows) or _is_lopsided(apart) else ("place", apart)
     return {side: [row for row in rows if sides[row.chip.id] == side] for side in SHARES}, by
 
 
@@ -248,6 +248,12 @@ def _lacks(sides: Mapping[str, str], rows: Sequence[Labelled]) -> bool:
     """Whether some class is missing from some side."""
     there = {(sides[row.chip.id], name) for row in rows for name in row.labels}
     return len(there) < len(SHARES) * len({name for row in rows for name in row.labels})
+
+
+def _is_lopsided(sides: Mapping[str, str]) -> bool:
+    """Whether some side has less than half of its share."""
+    counts = Counter(sides.values())
+    return any(counts[side] < 0.5 * share * len(sides) for side, share in SHARES.items())
 
 
 def _check_parts(sides: Mapping[str, Mapping[str, Answer]], classes: Sequence[str], by: By) -> None:

@@ -21,10 +21,10 @@ import numpy as np
 
 from earthcurator.encoders import EncoderEntry, OnnxEncoder, packaged_for
 from earthcurator.errors import BadInput
-from earthcurator.export.splits import By, split
+from earthcurator.export.splits import Between, By, split
 from earthcurator.learn import loop
 from earthcurator.learn.compact import FEWEST
-from earthcurator.learn.export import card_of, export
+from earthcurator.learn.export import card_of, check_expressible, export
 from earthcurator.learn.feed import MIN_PICTURES, fingerprint, sample
 from earthcurator.learn.methods import METHODS, make_method
 from earthcurator.learn.named import is_named, load_named, short_name
@@ -137,6 +137,8 @@ def train(
     if options.view_size:
         feature_count(trunk, options.view_size)  # whether it can learn from those
     _check_possible(options, asked, features)
+    if not isinstance(options.trunk, str) or is_named(options.trunk):
+        check_expressible(trunk, size, _trunk_name(options))
     recipe = _recipe(options, size, len(seen), threads=project.threads)
     folder = project.cache / "training" / _key(options, size, seen)
     neighbours = Neighbours(ChipSource(project, asked), trunk, size, seed=options.seed) if previews or watch else None
@@ -163,7 +165,7 @@ def train(
         encoder=None,
         name=None,
         ending=trained.ending,
-        collapsed=any(quality.collapsed for quality in trained.qualities[1:]),
+        collapsed=_has_collapsed(trained),
         chips=len(trained.train_ids),
         asked=len(asked),
         held_out_by=by,
@@ -201,6 +203,11 @@ def _check_possible(options: Options, asked: Sequence[str], features: int) -> No
             f"{len(asked)} held-out chips are too few to measure int8 on: it takes {FEWEST}",
             hint=f"import {10 * FEWEST} chips or more, or leave --int8 out",
         )
+
+
+def _has_collapsed(trained: Trained) -> bool:
+    """At its end, or in the weights that are kept: what comes right after the first steps was none."""
+    return any(quality.collapsed and quality.step > 0 for quality in (trained.qualities[-1], trained.best))
 
 
 def _recipe(options: Options, size: int, chips: int, *, threads: int) -> Recipe:
@@ -321,26 +328,31 @@ def _hold_out(chips: Sequence[Chip], options: Options) -> tuple[list[str], list[
         )
     by: By = options.hold_out or ("place" if all(chip.box is not None for chip in chips) else "random")
     rows, shares = [(chip, "") for chip in chips], {"train": 0.9, "test": 0.1}
-    try:
+    if by == "place" and options.hold_out is None:
+        sides, by = _by_place(rows, shares)
+    else:
         sides = split(rows, shares, by=by)
-    except BadInput:
-        if options.hold_out or by != "place":
-            raise
-        sides, by = _apart(rows, shares)
     asked = [chip for chip, side in sides.items() if side == "test"]
     order = np.random.default_rng(0).permutation(len(asked))[:MOST_ASKED]
     return sorted(chip for chip, side in sides.items() if side == "train"), [asked[place] for place in order], by
 
 
-def _apart(rows: list[tuple[Chip, str]], shares: Mapping[str, float]) -> tuple[dict[str, str], By]:
-    """Where chips touch all over: by place without those at the borders, else at random."""
-    try:
-        sides = split(rows, shares, by="place", between="leave out")
-        if len(sides) >= 0.7 * len(rows):
+def _by_place(rows: list[tuple[Chip, str]], shares: Mapping[str, float]) -> tuple[dict[str, str], By]:
+    """By place, if need be without chips at the borders; at random where that would ask far more or fewer than asked.
+
+    Chips that touch stay together: of two regions without gaps, one would be all that is asked.
+    """
+    attempts: tuple[Between, ...] = ("join", "leave out")
+    for between in attempts:
+        try:
+            sides = split(rows, shares, by="place", between=between)
+        except BadInput as error:
+            log.debug("the chips cannot be parted by place: %s", error)
+            continue
+        share = sum(side == "test" for side in sides.values()) / len(sides)
+        if len(sides) >= 0.7 * len(rows) and shares["test"] / 3 <= share <= 2 * shares["test"]:
             return sides, "place"
-    except BadInput:
-        log.debug("the chips cannot be parted by place")
-    log.warning("the chips lie too close together to be parted by place: neighbours may be on both sides")
+    log.warning("the chips do not lie so that they can be parted by place: neighbours may be on both sides")
     return split(rows, shares, by="random"), "random"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_KNOWN = 2000
 """Chips with classes that held-out ones are compared with."""
-_FEWEST_KNOWN = 8  # held-out chips with classes that say anything
+_FEWEST_KNOWN = 50  # held-out chips with classes that say anything
 
 Measure = Literal["view retrieval", "20-NN", "linear probe"]
 Outcome = Literal["better", "worse", "no clear difference"]
@@ -36,6 +36,8 @@ class Comparison:
     old: float
     gain: Estimate
     """The difference."""
+    chips: int
+    """On how many it is measured."""
 
     @property
     def outcome(self) -> Outcome:
@@ -55,10 +57,10 @@ def compare(
     start: EncoderEntry | None,
     seed: int,
 ) -> tuple[tuple[Comparison, ...], int]:
-    """Against the packaged encoder for its size, the project's default and its own start; also on how many chips.
+    """Against the packaged encoder for its size, the project's default and its own start; also how many can be read.
 
-    `asked` are chips that training never saw; where they cannot be read there are no comparisons. With classes,
-    chip -> class, those of `seen` are the gallery.
+    `asked` are chips that training never saw; where they cannot be read there are no comparisons. Where enough of them
+    have a class, chip -> class, those of `seen` that have one are the gallery.
     """
     rng = np.random.default_rng(seed)
     pictures = project.chips.pictures(asked)
@@ -69,9 +71,9 @@ def compare(
     named = [chip for chip in questions if chip in known]
     classes: tuple[Labels, Labels] | None = None
     if len(named) >= _FEWEST_KNOWN and len({known[chip] for chip in gallery}) > 1:
-        questions = named
         numbers = encode_classes([known[chip] for chip in (*named, *gallery)])
-        classes = numbers[: len(named)], numbers[len(named) :]
+        of_named = dict(zip(named, numbers.tolist(), strict=False))
+        classes = np.array([of_named.get(chip, -1) for chip in questions], np.int64), numbers[len(named) :]
 
     def standing(encoder: Encoder) -> Standing:
         return stand(encoder, [pictures[chip] for chip in questions], list(gallery.values()), classes, seed=seed)
@@ -82,7 +84,8 @@ def compare(
         for on, first, second in _pairs(ours, theirs):
             shares = float(first.mean()), float(second.mean())
             gain = difference(first, second, rng)
-            found.append(Comparison(other=entry.card.name, on=on, new=shares[0], old=shares[1], gain=gain))
+            name, chips = entry.card.name, len(first)
+            found.append(Comparison(other=name, on=on, new=shares[0], old=shares[1], gain=gain, chips=chips))
     return tuple(found), len(questions)
 
 
@@ -98,7 +101,7 @@ def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> 
     others = {found.other for found in deciding}
     won = {name for name in others if _won([found for found in deciding if found.other == name])}
     is_better = bool(others) and won == others and not collapsed
-    where = f"on {asked:,} chips it never saw"
+    where = f"on {deciding[0].chips:,} chips it never saw"
     figures = "; ".join(
         f"{found.on} {100 * found.new:.1f} % against {100 * found.old:.1f} % of {found.other}, {found.outcome}"
         for found in deciding
@@ -110,7 +113,7 @@ def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> 
     else:
         verdict = (
             f"better {where} at telling them apart under changed views ({figures}); whether it is better for your "
-            "classes cannot be known before some chips have labels"
+            f"classes cannot be known before {_FEWEST_KNOWN} of them have labels"
         )
     if collapsed:
         verdict += ". The method collapsed on the way: it gave chips nearly the same vector, or few different ones"

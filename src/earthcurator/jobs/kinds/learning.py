@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -166,12 +167,27 @@ class Finetune(Work):
             project.encoders.find(self.encoder)
 
     def run(self, project: Project, report: Progress, folder: Path) -> Mapping[str, Any]:
-        """Begins anew when it was interrupted. The result has the figures, and the confusion matrix as SVG."""
+        """Begins anew when it was interrupted. The result has the figures, and the confusion matrix as SVG.
+
+        When it is cancelled while the encoder changes, what is best so far is measured and kept. A head alone takes
+        seconds, and is not interrupted.
+        """
         del folder
+        cancelled = Event()
+
+        def tell(done: int, total: int | None) -> None:
+            try:
+                report(done, total)
+            except Cancelled:
+                cancelled.set()
+
         made = project.finetune(
             project.tasks.find(self.task),
             **self.model_dump(exclude={"task", "minutes"}),
             seconds=None if self.minutes is None else 60 * self.minutes,
-            progress=report,
+            progress=tell,
+            stop=cancelled.is_set,
         )
+        if cancelled.is_set():
+            raise Cancelled(asdict(made))
         return asdict(made)
