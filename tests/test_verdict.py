@@ -15,7 +15,7 @@ from earthcurator.project.verdict import Comparison, compare, judge
 from tests.encoders.tiny_models import model
 from tests.learn.scenes import ground
 
-CHIPS, ASKED = 160, 120
+CHIPS, ASKED = 180, 120
 SIZE, DIM = 16, 8
 Outcome = tuple[tuple[Comparison, ...], int]
 

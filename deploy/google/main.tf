@@ -118,6 +118,7 @@ resource "google_cloud_run_v2_service" "api" {
   deletion_protection = false
 
   depends_on = [
+    google_project_iam_member.curator,
     google_secret_manager_secret_iam_member.curator,
     google_secret_manager_secret_version.database_url,
     google_storage_bucket_iam_member.curator,

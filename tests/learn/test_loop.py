@@ -16,11 +16,13 @@ from torch import nn
 
 from earthcurator.errors import BadInput, Conflict
 from earthcurator.learn.checkpoint import NAME
+from earthcurator.learn.distributed import join
 from earthcurator.learn.feed import epoch_order, split
 from earthcurator.learn.loop import train
 from earthcurator.learn.methods import METHODS, Method
-from earthcurator.learn.quality import Probe
+from earthcurator.learn.quality import Probe, Quality
 from earthcurator.learn.recipe import Progress, Recipe, Trained
+from earthcurator.learn.run import Run
 from earthcurator.learn.views import Views
 from tests.learn.scenes import SIZE, Pictures, ground, kinds, short, small_trunk
 from tests.learn.training_process import training
@@ -81,6 +83,31 @@ def test_one_class_alone_measures_nothing() -> None:
     some = dict.fromkeys(pictures.ids[:40], "dots")
     done = train(pictures, small_trunk(), simclr(), short(epochs=1), classes=some, device="cpu")
     assert done.best.knn is None
+
+
+def test_scores_of_another_kind_are_not_compared() -> None:
+    """A training that is gone on with may have classes by then: 20-NN is not worse than retrieval was."""
+
+    class Told:
+        def __init__(self, *scores: tuple[float, float | None]) -> None:
+            self._left = [
+                Quality(step=step, retrieval=retrieval, knn=knn, spread=1.0, filled=1.0)
+                for step, (retrieval, knn) in enumerate(scores)
+            ]
+
+        def measure(self, *_: object, **__: object) -> Quality:
+            return self._left.pop(0)
+
+    told = Told((0.8, None), (0.95, None), (0.95, 0.7), (0.95, 0.75), (0.95, 0.72))
+    recipe = short(patience=2)
+    run = Run(small_trunk(), simclr(), recipe, join("cpu"), told, 64)  # type: ignore[arg-type]  # says what is measured
+    ends = []
+    for _ in range(5):
+        run.measure()
+        ends.append(run.patience_is_over())
+    assert run.best_quality is not None
+    assert run.best_quality.knn == 0.75
+    assert ends == [False] * 5
 
 
 def test_held_out_pictures_are_never_trained_on() -> None:

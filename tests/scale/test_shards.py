@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
@@ -328,6 +330,19 @@ def test_tile_that_is_refused_is_an_error_in_the_record(
         assert done.failed == 1
         again = project.download([TRUE_COLOUR], GLOBE, "2020-08-16/2020-08-17", zoom=2, min_valid=0)
     assert (again.added, again.present) == (1, done.rows)
+
+
+def test_server_that_refuses_everything_leaves_the_shard_open(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = FakeGibs._asked
+    with ec.create(tmp_path / "shared", settings=settings) as project:
+        plan = planned(project, TRUE_COLOUR, size=100)
+        refused = partial(re.sub, r"250m/\d+/", "250m/99/")
+        monkeypatch.setattr(FakeGibs, "_asked", lambda self, path: asked(self, refused(path)))
+        with pytest.raises(SourceUnreachable, match=r"refuses all of it, e\.g\. .*400"):
+            run_shard(project, plan, 0)
+        assert 0 in missing(project, plan)
 
 
 def test_grid_that_changed_since_is_refused(tmp_path: Path, settings: Settings) -> None:

@@ -23,7 +23,7 @@ export const isActive = (job: Pick<Job, "state">): boolean => job.state === "wai
 /** Whether it has not ended. */
 export const isOpen = (job: Pick<Job, "state">): boolean => isActive(job) || job.state === "paused";
 
-const BEGINS_ANEW: readonly string[] = ["export", "finetune", "layout"];
+export const BEGINS_ANEW: readonly string[] = ["export", "finetune", "layout"];
 
 /** 0 to 1, or null while nobody knows how much there is. */
 export const shareOf = (job: Pick<Job, "done" | "total">): number | null =>
@@ -60,6 +60,7 @@ export function standing(job: Job, now: number): string {
       return `Done${outcome(job)}`;
     case "cancelled":
       if (job.result?.verdict) return `Stopped: ${job.result.verdict}`;
+      if (typeof job.result?.taught === "number") return `Stopped${outcome(job)}`;
       return "Cancelled. What was finished before is kept.";
     default:
       return sentence(job.error || "It failed");

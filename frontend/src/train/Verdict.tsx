@@ -1,6 +1,6 @@
 /** Whether a new encoder is better, in words and in figures from chips that it never saw. */
 import { Group, Stack, Table, Text } from "@mantine/core";
-import { many, sentence } from "../app/words";
+import { count, many, sentence } from "../app/words";
 import { type Encoder, gainOf, share, type TrainResult } from "./results";
 import { UseIt } from "./UseIt";
 
@@ -16,12 +16,13 @@ export function Verdict({ result, encoder, chips }: { result: TrainResult; encod
         >
           <Table>
             <Table.Caption>
-              {name} on {many(asked, "chip")} that it never saw; it learned from {many(learned, "chip")}. In brackets:
-              where the difference lies with 95% confidence, in percentage points.
+              {name} on chips that it never saw; it learned from {many(learned, "chip")}. In brackets: where the
+              difference lies with 95% confidence, in percentage points.
             </Table.Caption>
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Measured by</Table.Th>
+                <Table.Th>Chips</Table.Th>
                 <Table.Th>It</Table.Th>
                 <Table.Th>Against</Table.Th>
                 <Table.Th>Difference</Table.Th>
@@ -32,6 +33,7 @@ export function Verdict({ result, encoder, chips }: { result: TrainResult; encod
               {comparisons.map((found) => (
                 <Table.Tr key={`${found.other} ${found.on}`}>
                   <Table.Td>{found.on}</Table.Td>
+                  <Table.Td>{count(found.chips ?? asked)}</Table.Td>
                   <Table.Td>{share(found.new)}</Table.Td>
                   <Table.Td>
                     {share(found.old)} of {found.other}

@@ -35,6 +35,16 @@ export interface Estimate {
   high: number;
 }
 
+export interface Comparison {
+  other: string;
+  on: string;
+  chips?: number; // not in results of the first version
+  new: number;
+  old: number;
+  gain: Estimate;
+  outcome: string;
+}
+
 export interface TrainResult {
   course?: Course; // the only part while it runs
   encoder?: string | null;
@@ -43,7 +53,7 @@ export interface TrainResult {
   collapsed?: boolean;
   chips?: number;
   asked?: number;
-  comparisons?: readonly { other: string; on: string; new: number; old: number; gain: Estimate; outcome: string }[];
+  comparisons?: readonly Comparison[];
 }
 
 export interface FinetuneResult {

@@ -184,8 +184,8 @@ def run(
             # To download, more are no faster: a source sends what its rules allow.
             processes = workers or (project.settings.threads if _kind(project, name) == "embed" else 1)
             ran = _run_processes(project, name, missing(project, name), processes, at_once or 1, report)
-        now = ask(project, name)
-    _tell_ran(ran, now, as_json)
+        left = "" if ran.made or ran.failed or as_json else _next(ask(project, name))
+    _tell_ran(name, ran, left, as_json)
 
 
 def _kind(project: Project, name: str) -> str:
@@ -232,13 +232,14 @@ def _run_processes(
     )
 
 
-def _tell_ran(ran: Ran, now: Status, as_json: bool) -> None:
+def _tell_ran(name: str, ran: Ran, left: str, as_json: bool) -> None:
+    """`left` is what there is to do, where nothing was."""
     if as_json:
         answer({**asdict(ran), "failed": {index: str(error) for index, error in ran.failed.items()}})
     elif ran.made:
-        say(f"did {_shards(ran.made)}; next: curator shards commit {now.plan}")
-    elif not ran.failed:
-        say(f"nothing was left to do here; {_next(now)}")
+        say(f"did {_shards(ran.made)}; next: curator shards commit {name}")
+    elif left:
+        say(f"nothing was left to do here; {left}")
     if ran.failed:
         index, error = min(ran.failed.items())
         raise type(error)(
@@ -285,8 +286,8 @@ def run_on_ray(here: Here, plan: str, address: str | None, gpus_per_task: float,
             gpus_per_task=gpus_per_task,
             progress=report,
         )
-        now = ask(project, name)
-    _tell_ran(ran, now, as_json)
+        left = "" if ran.made or ran.failed or as_json else _next(ask(project, name))
+    _tell_ran(name, ran, left, as_json)
 
 
 # -- commit ------------------------------------------------------------------------------------------------------------

@@ -172,12 +172,12 @@ def finetune(
 
 def _tell_training(report: TrainReport) -> None:
     rows = [
-        (each.other, each.on, f"{each.new:.1%}", f"{each.old:.1%}", f"{100 * each.gain.value:+.1f} "
+        (each.other, each.on, f"{each.chips:,}", f"{each.new:.1%}", f"{each.old:.1%}", f"{100 * each.gain.value:+.1f} "
          f"({100 * each.gain.low:+.1f} to {100 * each.gain.high:+.1f})", each.outcome)
         for each in report.comparisons
     ]  # fmt: skip
     if rows:
-        table(["against", "on", "new", "old", "difference, 95 %", "new is"], rows)
+        table(["against", "on", "chips", "new", "old", "difference, 95 %", "new is"], rows)
     say(f"learned from {report.chips:,} chips in {report.seconds:,.0f} s, {report.epochs:.1f} epochs: {report.ending}")
     if report.unreadable:
         say(f"{report.unreadable:,} pictures could not be read and were left out")

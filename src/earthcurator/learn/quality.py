@@ -44,6 +44,10 @@ class Quality:
         """What training is judged by: k-NN where there are classes, else retrieval."""
         return self.retrieval if self.knn is None else self.knn
 
+    def is_like(self, other: Quality) -> bool:
+        """Whether the two scores are of one kind: a training that is gone on with may have classes by then."""
+        return (self.knn is None) == (other.knn is None)
+
     @property
     def collapsed(self) -> bool:
         """Whether the method has found the answer that means nothing, or little (Jing et al. 2022)."""

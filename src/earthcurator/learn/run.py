@@ -98,7 +98,7 @@ class Run:
         quality = self.probe.measure(self.trunk, self.method.projector, self.process.device, step=self.step)
         if quality.collapsed and self.step:
             log.warning("the method has collapsed (spread %.3f, filled %.3f)", quality.spread, quality.filled)
-        highest = max((past.score for past in self.qualities), default=0.0)
+        highest = max((past.score for past in self.qualities if past.is_like(quality)), default=0.0)
         self.qualities.append(quality)
         if quality.score >= highest - _AS_GOOD:
             self.best = {name: value.detach().cpu().clone() for name, value in self.trunk.state_dict().items()}
@@ -107,9 +107,9 @@ class Run:
     def patience_is_over(self) -> bool:
         """Whether the last measurements were all worse than one before them."""
         patience = self.recipe.patience
-        if patience is None or len(self.qualities) <= patience:
+        scores = [past.score for past in self.qualities if past.is_like(self.qualities[-1])]
+        if patience is None or len(scores) <= patience:
             return False
-        scores = [quality.score for quality in self.qualities]
         return max(scores[-patience:]) <= max(scores[:-patience])
 
     def progress(self, loss: float, rate: float, pictures_per_second: float) -> Progress:

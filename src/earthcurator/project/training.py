@@ -22,7 +22,7 @@ import numpy as np
 from earthcurator.encoders import EncoderEntry, OnnxEncoder, packaged_for
 from earthcurator.errors import BadInput
 from earthcurator.export.splits import Between, By, split
-from earthcurator.learn import loop
+from earthcurator.learn import checkpoint, loop
 from earthcurator.learn.compact import FEWEST
 from earthcurator.learn.export import card_of, check_expressible, export
 from earthcurator.learn.feed import MIN_PICTURES, fingerprint, sample
@@ -92,7 +92,7 @@ class TrainReport:
     chips: int
     """How many it learned from."""
     asked: int
-    """On how many others the comparisons are."""
+    """How many others there are to compare it on; each comparison says on how many of them it is."""
     held_out_by: By
     unreadable: int
     seconds: float
@@ -361,7 +361,7 @@ def _key(options: Options, size: int, ids: Sequence[str]) -> str:
     trunk = options.trunk if isinstance(options.trunk, str) else trunk_shape(options.trunk)
     asked = asdict(replace(options, trunk=trunk, name=None, patience=None, size=size))
     del asked["int8"]  # it comes after
-    told = {**asked, "chips": fingerprint(ids)}
+    told = {**asked, "chips": fingerprint(ids), "format": checkpoint.FORMAT}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

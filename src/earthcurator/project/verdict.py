@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MOST_KNOWN = 2000
 """Chips with classes that held-out ones are compared with."""
-_FEWEST_KNOWN = 50  # held-out chips with classes that say anything
+_FEWEST_KNOWN = 50  # chips with classes, held-out ones and others, that say anything
 
 Measure = Literal["view retrieval", "20-NN", "linear probe"]
 Outcome = Literal["better", "worse", "no clear difference"]
@@ -70,7 +70,7 @@ def compare(
     gallery = _gallery(project, new, [chip for chip in seen if chip in known], rng)
     named = [chip for chip in questions if chip in known]
     classes: tuple[Labels, Labels] | None = None
-    if len(named) >= _FEWEST_KNOWN and len({known[chip] for chip in gallery}) > 1:
+    if min(len(named), len(gallery)) >= _FEWEST_KNOWN and len({known[chip] for chip in gallery}) > 1:
         numbers = encode_classes([known[chip] for chip in (*named, *gallery)])
         of_named = dict(zip(named, numbers.tolist(), strict=False))
         classes = np.array([of_named.get(chip, -1) for chip in questions], np.int64), numbers[len(named) :]
@@ -113,10 +113,10 @@ def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> 
     else:
         verdict = (
             f"better {where} at telling them apart under changed views ({figures}); whether it is better for your "
-            f"classes cannot be known before {_FEWEST_KNOWN} of them have labels"
+            f"classes cannot be known before {_FEWEST_KNOWN} of these chips have labels"
         )
     if collapsed:
-        verdict += ". The method collapsed on the way: it gave chips nearly the same vector, or few different ones"
+        verdict += ". The method had collapsed at the end, or where it did best: its vectors tell few chips apart"
     return is_better, verdict
 
 

@@ -183,6 +183,7 @@ def _embed(project: Project, plan: EmbedPlan, index: int) -> _Made:
 def _download(project: Project, plan: DownloadPlan, index: int, at_once: int) -> _Made:
     made = _Made(project.chips.staging)
     arrivals: list[Arrival] = []
+    refused = 0
     part = _part_of(_grid_plan(write_plan(plan), project.settings), plan, index)
     with (
         Imagery(plan.source, settings=project.settings, policy=polite(project.settings, at_once)) as imagery,
@@ -200,7 +201,12 @@ def _download(project: Project, plan: DownloadPlan, index: int, at_once: int) ->
                         f"{item.origin} could not be had: {item.reason}", hint="run the shards again later"
                     )
                 case Quarantined():
+                    refused += item.kind == "refused"
                     made.fail(item.origin, item.reason)
+    if refused and not arrivals and not made.skipped:  # not one tile's fault
+        raise SourceUnreachable(
+            f"{plan.source} refuses all of it, e.g. {made.errors[0][1]}", hint="run the shards again when it does not"
+        )
     made.staged = project.chips.stage(arrivals)
     return made
 
