@@ -158,12 +158,18 @@ def waits_after_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Finetune, "run", slowly)
 
 
-@pytest.mark.usefixtures("waits_after_two_steps", "running")
-def test_cancelled_fine_tuning_keeps_the_best_classifier(client: httpx.Client, project: ec.Project) -> None:
+def finetuning(client: httpx.Client, project: ec.Project, how: str) -> str:
+    """A job that has begun."""
     task = project.tasks.create("Is it water?", ("water", "field"))
     project.tasks.import_folders(task)
-    asked = ask(client, "finetune", task=task.id, how="full")
+    asked = ask(client, "finetune", task=task.id, how=how)
     until(client, asked, lambda job: job["done"])
+    return asked
+
+
+@pytest.mark.usefixtures("waits_after_two_steps", "running")
+def test_cancelled_fine_tuning_keeps_the_best_classifier(client: httpx.Client, project: ec.Project) -> None:
+    asked = finetuning(client, project, "full")
     client.post(f"/jobs/{asked}/cancel")
     job = until(client, asked, has_ended)
     assert (job["state"], job["done"]) == ("cancelled", 2)
@@ -176,10 +182,7 @@ def test_cancelled_fine_tuning_keeps_the_best_classifier(client: httpx.Client, p
 
 @pytest.mark.usefixtures("waits_after_two_steps", "running")
 def test_paused_fine_tuning_keeps_nothing(client: httpx.Client, project: ec.Project) -> None:
-    task = project.tasks.create("Is it water?", ("water", "field"))
-    project.tasks.import_folders(task)
-    asked = ask(client, "finetune", task=task.id, how="partial")
-    until(client, asked, lambda job: job["done"])
+    asked = finetuning(client, project, "partial")
     client.post(f"/jobs/{asked}/pause")
     assert until(client, asked, has_ended)["state"] == "paused"
     assert not [entry for entry in project.encoders.list() if entry.card.classes]

@@ -9,7 +9,7 @@ import { momentOf, percent, sentence } from "../app/words";
 import { JobActions } from "./JobActions";
 import { JobLog } from "./JobLog";
 import { useJobChange, useStartJob } from "./useJobs";
-import { BEGINS_ANEW, isOpen, type Job, nameOf, restOf, shareOf, standing } from "./words";
+import { beginsAnew, isOpen, type Job, nameOf, restOf, shareOf, standing } from "./words";
 
 const COLOURS = {
   waiting: "gray",
@@ -124,7 +124,7 @@ function Next({ job }: { job: Job }) {
         loading={again.isPending}
         onClick={() => again.mutate({ kind: job.kind, parameters: job.parameters ?? {} })}
       >
-        {job.state === "failed" ? "Try again" : BEGINS_ANEW.includes(job.kind) ? "Begin anew" : "Go on"}
+        {job.state === "failed" ? "Try again" : beginsAnew(job) ? "Begin anew" : "Go on"}
       </Button>
     );
   return null;

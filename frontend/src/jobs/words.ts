@@ -23,7 +23,10 @@ export const isActive = (job: Pick<Job, "state">): boolean => job.state === "wai
 /** Whether it has not ended. */
 export const isOpen = (job: Pick<Job, "state">): boolean => isActive(job) || job.state === "paused";
 
-export const BEGINS_ANEW: readonly string[] = ["export", "finetune", "layout"];
+const BEGINS_ANEW: readonly string[] = ["export", "finetune", "layout"];
+
+/** Whether it keeps nothing of what it did before it was interrupted. */
+export const beginsAnew = (job: Pick<Job, "kind">): boolean => BEGINS_ANEW.includes(job.kind);
 
 /** 0 to 1, or null while nobody knows how much there is. */
 export const shareOf = (job: Pick<Job, "done" | "total">): number | null =>
@@ -53,9 +56,7 @@ export function standing(job: Job, now: number): string {
       return left === null ? done : `${done}, about ${duration(left)} left`;
     }
     case "paused":
-      return BEGINS_ANEW.includes(job.kind)
-        ? "Paused. It begins anew when it goes on."
-        : "Paused. What is done is kept.";
+      return beginsAnew(job) ? "Paused. It begins anew when it goes on." : "Paused. What is done is kept.";
     case "done":
       return `Done${outcome(job)}`;
     case "cancelled":

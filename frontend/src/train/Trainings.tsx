@@ -5,7 +5,7 @@ import { Failed, Loading } from "../app/Notice";
 import { useMay } from "../app/who";
 import { momentOf, percent, sentence } from "../app/words";
 import { useJob, useJobChange, useJobs, useStartJob } from "../jobs/useJobs";
-import { isOpen, type Job, nameOf, shareOf, standing } from "../jobs/words";
+import { beginsAnew, isOpen, type Job, nameOf, shareOf, standing } from "../jobs/words";
 import { ClassifierReport } from "./ClassifierReport";
 import { CourseView } from "./CourseView";
 import { type Encoder, type FinetuneResult, isTraining, type TrainResult } from "./results";
@@ -88,7 +88,7 @@ function Running({ id }: { id: string }) {
         <Text size="sm" aria-live="polite">
           {asked === "cancel" && "It stops after this step. What is best so far is measured and kept."}
           {asked === "pause" &&
-            `It stops after this step, and ${job.kind === "train" ? "can go on from there" : "begins anew when it goes on"}.`}
+            `It stops after this step, and ${beginsAnew(job) ? "begins anew when it goes on" : "can go on from there"}.`}
           {asked === null && sentence(standing(job, Date.now()))}
           {asked === null && !paused && " You may close this page: the server goes on."}
         </Text>
@@ -180,7 +180,7 @@ function Again({ job }: { job: Job }) {
       loading={start.isPending}
       onClick={() => start.mutate({ kind: job.kind, parameters: job.parameters ?? {} })}
     >
-      {job.state === "failed" ? "Try again" : job.kind === "train" ? "Go on with it" : "Begin anew"}
+      {job.state === "failed" ? "Try again" : beginsAnew(job) ? "Begin anew" : "Go on with it"}
     </Button>
   );
 }

@@ -127,6 +127,12 @@ def _next(now: Status) -> str:
     return "all are in the project"
 
 
+def _left(project: Project, name: str) -> str:
+    from earthcurator.scale import status
+
+    return _next(status(project, name))
+
+
 # -- run ---------------------------------------------------------------------------------------------------------------
 
 
@@ -162,7 +168,6 @@ def run(
              sbatch --array=0-99 --wrap 'curator shards run 3f1c --of 100'
     """
     from earthcurator.scale import missing
-    from earthcurator.scale import status as ask
     from earthcurator.scale.status import shards_of_task, tasks_of_array
 
     with here.open() as project, progress("shards") as report:
@@ -184,7 +189,7 @@ def run(
             # To download, more are no faster: a source sends what its rules allow.
             processes = workers or (project.settings.threads if _kind(project, name) == "embed" else 1)
             ran = _run_processes(project, name, missing(project, name), processes, at_once or 1, report)
-        left = "" if ran.made or ran.failed or as_json else _next(ask(project, name))
+        left = "" if ran.made or ran.failed or as_json else _left(project, name)
     _tell_ran(name, ran, left, as_json)
 
 
@@ -272,7 +277,6 @@ def run_on_ray(here: Here, plan: str, address: str | None, gpus_per_task: float,
     Example: curator ray run 3f1c --address ray-head:6379 --gpus-per-task 1
     """
     from earthcurator.scale import missing
-    from earthcurator.scale import status as ask
     from earthcurator.scale.ray import run_on_ray as do
 
     with here.open() as project, progress("shards") as report:
@@ -286,7 +290,7 @@ def run_on_ray(here: Here, plan: str, address: str | None, gpus_per_task: float,
             gpus_per_task=gpus_per_task,
             progress=report,
         )
-        left = "" if ran.made or ran.failed or as_json else _next(ask(project, name))
+        left = "" if ran.made or ran.failed or as_json else _left(project, name)
     _tell_ran(name, ran, left, as_json)
 
 
@@ -311,18 +315,17 @@ def commit(here: Here, plan: str, as_json: bool) -> None:
     with here.open() as project, progress("commit") as report:
         name = project.shards.find(plan)
         done = do(project, name, progress=report)
-        left = status(project, name).missing
-        kind = _kind(project, name)
+        now = status(project, name)
     if as_json:
         answer(done)
         return
     say(f"took in {_shards(done.shards)}: {done.rows:,} rows; {done.doubled:,} were there already")
     if done.failed:
         say(f"{done.failed:,} pictures could not be used; the shards' records in shards/{name}/done say why")
-        if kind == "download":
+        if now.kind == "download":
             say("`curator download` with the same options tries them again")
-    if left:
-        say(f"still to be done, {_shards(left)}: curator shards run {name}")
+    if now.missing:
+        say(f"still to be done, {_shards(now.missing)}: curator shards run {name}")
 
 
 @shards.command()

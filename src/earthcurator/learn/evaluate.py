@@ -12,6 +12,8 @@ from torch.nn import functional
 from earthcurator.errors import BadInput
 
 _CHUNK = 1024
+FEWEST_NAMED = 50
+"""Pictures with classes that an encoder is judged by. Of a score or less, 20 neighbours are nearly all there are."""
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -95,10 +97,10 @@ def minimise(parameters: Sequence[torch.Tensor], loss: Callable[[], torch.Tensor
     optimizer.step(closure)
 
 
-def encode_classes(names: Sequence[str]) -> Labels:
-    """Class names as numbers, in the order of the alphabet."""
-    _, numbers = np.unique(np.array(names), return_inverse=True)
-    return numbers.astype(np.int64)
+def encode_classes(names: Sequence[str | None]) -> Labels:
+    """Class names as numbers, in the order of the alphabet; -1 for who has none."""
+    numbers = {name: number for number, name in enumerate(sorted({name for name in names if name is not None}))}
+    return np.array([-1 if name is None else numbers[name] for name in names], np.int64)
 
 
 def _vote(gallery: Vectors, labels: Labels, queries: Vectors, truth: Labels, *, k: int, skip_self: bool) -> float:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from earthcurator.errors import BadInput
 from earthcurator.learn import checkpoint
 from earthcurator.learn.distributed import join
-from earthcurator.learn.evaluate import encode_classes
+from earthcurator.learn.evaluate import FEWEST_NAMED, encode_classes
 from earthcurator.learn.feed import Read, Source, batches, check_differ, fingerprint, read, sample, split
 from earthcurator.learn.methods import Method
 from earthcurator.learn.quality import Probe
@@ -35,8 +35,6 @@ from earthcurator.learn.views import as_planes
 log = logging.getLogger(__name__)
 
 _SAMPLE = 256
-_FEWEST_NAMED = 50
-"""Held-out pictures with classes that training is judged by. Of a score or less, 20 neighbours are all there are."""
 _FREE = ("threads", "measure_seconds", "checkpoint_seconds", "patience")
 """What may change between the parts of an interrupted training."""
 
@@ -223,12 +221,9 @@ def _probe(source: Source, ids: Sequence[str], recipe: Recipe, classes: Mapping[
     """The held-out pictures, with their classes where enough have one of several."""
     asked = read(source, ids, recipe.views.size)
     check_differ(asked.pixels, len(ids))
-    named = {name: classes[name] for name in asked.ids if name in classes} if classes else {}
-    if len(named) < _FEWEST_NAMED or len(set(named.values())) < 2:
-        return Probe.of(asked.pixels, recipe.views, None, recipe.seed)
-    numbers = dict(zip(named, encode_classes(list(named.values())).tolist(), strict=True))
-    labels = np.array([numbers.get(name, -1) for name in asked.ids], np.int64)
-    return Probe.of(asked.pixels, recipe.views, labels, recipe.seed)
+    labels = encode_classes([(classes or {}).get(name) for name in asked.ids])
+    enough = np.count_nonzero(labels >= 0) >= FEWEST_NAMED and labels.max() > 0
+    return Probe.of(asked.pixels, recipe.views, labels if enough else None, recipe.seed)
 
 
 def _settings(recipe: Recipe, trunk: nn.Module, method: Method, ids: Sequence[str], processes: int) -> dict[str, Any]:

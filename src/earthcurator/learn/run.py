@@ -107,10 +107,10 @@ class Run:
     def patience_is_over(self) -> bool:
         """Whether the last measurements were all worse than one before them."""
         patience = self.recipe.patience
-        scores = [past.score for past in self.qualities if past.is_like(self.qualities[-1])]
-        if patience is None or len(scores) <= patience:
+        if patience is None:
             return False
-        return max(scores[-patience:]) <= max(scores[:-patience])
+        scores = [past.score for past in self.qualities if past.is_like(self.qualities[-1])]
+        return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
 
     def progress(self, loss: float, rate: float, pictures_per_second: float) -> Progress:
         """What there is to tell after a step."""

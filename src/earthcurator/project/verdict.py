@@ -10,7 +10,7 @@ import numpy as np
 
 from earthcurator.encoders import Encoder, EncoderEntry, packaged_for
 from earthcurator.learn.compare import Hits, Standing, readable, stand
-from earthcurator.learn.evaluate import Labels, encode_classes
+from earthcurator.learn.evaluate import FEWEST_NAMED, Labels, encode_classes
 from earthcurator.learn.metrics import Estimate, difference
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_KNOWN = 2000
 """Chips with classes that held-out ones are compared with."""
-_FEWEST_KNOWN = 50  # chips with classes, held-out ones and others, that say anything
 
 Measure = Literal["view retrieval", "20-NN", "linear probe"]
 Outcome = Literal["better", "worse", "no clear difference"]
@@ -68,12 +67,11 @@ def compare(
     if len(questions) < 2:
         return (), len(questions)
     gallery = _gallery(project, new, [chip for chip in seen if chip in known], rng)
-    named = [chip for chip in questions if chip in known]
     classes: tuple[Labels, Labels] | None = None
-    if min(len(named), len(gallery)) >= _FEWEST_KNOWN and len({known[chip] for chip in gallery}) > 1:
-        numbers = encode_classes([known[chip] for chip in (*named, *gallery)])
-        of_named = dict(zip(named, numbers.tolist(), strict=False))
-        classes = np.array([of_named.get(chip, -1) for chip in questions], np.int64), numbers[len(named) :]
+    named = sum(chip in known for chip in questions)
+    if min(named, len(gallery)) >= FEWEST_NAMED and len({known[chip] for chip in gallery}) > 1:
+        numbers = encode_classes([known.get(chip) for chip in (*questions, *gallery)])
+        classes = numbers[: len(questions)], numbers[len(questions) :]
 
     def standing(encoder: Encoder) -> Standing:
         return stand(encoder, [pictures[chip] for chip in questions], list(gallery.values()), classes, seed=seed)
@@ -113,7 +111,7 @@ def judge(comparisons: Sequence[Comparison], asked: int, *, collapsed: bool) -> 
     else:
         verdict = (
             f"better {where} at telling them apart under changed views ({figures}); whether it is better for your "
-            f"classes cannot be known before {_FEWEST_KNOWN} of these chips have labels"
+            f"classes cannot be known before {FEWEST_NAMED} of these chips have labels"
         )
     if collapsed:
         verdict += ". The method had collapsed at the end, or where it did best: its vectors tell few chips apart"
